@@ -1,0 +1,185 @@
+package hal
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+const (
+	unset   = wire.ClockConfidence_CLOCK_CONFIDENCE_UNSET
+	rtc     = wire.ClockConfidence_CLOCK_CONFIDENCE_RTC
+	network = wire.ClockConfidence_CLOCK_CONFIDENCE_NETWORK
+	ntp     = wire.ClockConfidence_CLOCK_CONFIDENCE_NTP
+)
+
+// bench is a clock whose every source can be set.
+type bench struct {
+	wall   time.Time
+	boot   time.Duration
+	noBoot bool
+	sync   bool
+}
+
+func (b *bench) clock() *Clock {
+	return &Clock{
+		wall:         func() time.Time { return b.wall },
+		sinceBoot:    func() (time.Duration, bool) { return b.boot, !b.noBoot },
+		synchronised: func() bool { return b.sync },
+	}
+}
+
+func TestClockConfidence(t *testing.T) {
+	day := time.Date(2026, time.March, 3, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		name   string
+		wall   time.Time
+		sync   bool
+		server time.Duration // the backend's time, from wall; unknown when none is set
+		none   bool
+		want   wire.ClockConfidence
+	}{
+		{name: "epoch of a board", wall: time.Unix(0, 0), none: true, want: unset},
+		{name: "before 1970", wall: time.Unix(-1, 0), none: true, want: unset},
+		{name: "last moment of 2023", wall: oldestWall.Add(-1), none: true, want: unset},
+		{name: "first moment of 2024", wall: oldestWall, none: true, want: rtc},
+		{name: "last moment of 2037", wall: newestWall.Add(-1), none: true, want: rtc},
+		{name: "first moment of 2038", wall: newestWall, none: true, want: unset},
+		{name: "epoch, and the kernel claims NTP", wall: time.Unix(0, 0), sync: true, none: true, want: unset},
+		{name: "epoch, and the backend agrees", wall: time.Unix(0, 0), want: unset},
+		{name: "nothing known", wall: day, none: true, want: rtc},
+		{name: "NTP", wall: day, sync: true, none: true, want: ntp},
+		{name: "backend agrees", wall: day, want: network},
+		{name: "backend 2 s ahead", wall: day, server: 2 * time.Second, want: network},
+		{name: "backend 2 s behind", wall: day, server: -2 * time.Second, want: network},
+		{name: "backend more than 2 s ahead", wall: day, server: 2*time.Second + 1, want: rtc},
+		{name: "backend a day behind", wall: day, server: -24 * time.Hour, want: rtc},
+		{name: "NTP, and the backend agrees", wall: day, sync: true, want: ntp},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			b := bench{wall: test.wall, boot: time.Hour, sync: test.sync}
+			c := b.clock()
+			if !test.none {
+				c.SetServerTime(test.wall.Add(test.server))
+			}
+			now := c.Now()
+			if now.Confidence != test.want {
+				t.Errorf("confidence is %v, want %v", now.Confidence, test.want)
+			}
+			if got := now.GetWallUnixMs(); got != test.wall.UnixMilli() {
+				t.Errorf("wall clock is %d ms, want it as read: %d", got, test.wall.UnixMilli())
+			}
+			if now.GetBootMs() != time.Hour.Milliseconds() {
+				t.Errorf("time since boot is %d ms, want an hour", now.GetBootMs())
+			}
+		})
+	}
+}
+
+// The confidence that the backend gave must not outlive a step of the wall clock, and must come back with a new check.
+func TestClockServerTimeAfterStep(t *testing.T) {
+	b := bench{wall: oldestWall.Add(24 * time.Hour), boot: time.Minute}
+	c := b.clock()
+	pass := func(d time.Duration) { b.wall, b.boot = b.wall.Add(d), b.boot+d }
+	expect := func(when string, want wire.ClockConfidence) {
+		t.Helper()
+		if got := c.Now().Confidence; got != want {
+			t.Errorf("%s: confidence is %v, want %v", when, got, want)
+		}
+	}
+	c.SetServerTime(b.wall)
+	pass(100 * 24 * time.Hour)
+	expect("a hundred days later", network)
+	b.wall = b.wall.Add(time.Hour)
+	expect("after somebody set the date", rtc)
+	c.SetServerTime(b.wall)
+	expect("after the backend agreed with the new date", network)
+	c.SetServerTime(b.wall.Add(time.Hour))
+	expect("after the backend no longer agreed", rtc)
+}
+
+func TestClockWithoutBootTime(t *testing.T) {
+	b := bench{wall: oldestWall, noBoot: true}
+	c := b.clock()
+	c.SetServerTime(oldestWall)
+	now := c.Now()
+	if now.BootMs != nil || now.Confidence != rtc {
+		t.Errorf("got %v; want an unknown time since boot, and RTC", now)
+	}
+}
+
+func TestClockBootID(t *testing.T) {
+	id := []byte{0xb3, 0x76, 0xef, 0x9e, 0x55, 0xa6, 0x4e, 0x8f, 0xa9, 0xdb, 0x34, 0x4c, 0xd9, 0x97, 0xf0, 0x01}
+	for _, test := range []struct {
+		name, content string
+		want          []byte
+	}{
+		{"as the kernel writes it", "b376ef9e-55a6-4e8f-a9db-344cd997f001\n", id},
+		{"without a newline", "b376ef9e-55a6-4e8f-a9db-344cd997f001", id},
+		{"empty", "", nil},
+		{"short", "b376ef9e-55a6\n", nil},
+		{"not hexadecimal", "g376ef9e-55a6-4e8f-a9db-344cd997f001\n", nil},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			root := t.TempDir()
+			file := filepath.Join(root, "sys/kernel/random/boot_id")
+			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(test.content), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			c := NewClock(root)
+			got := c.BootID()
+			if !bytes.Equal(got, test.want) || (got == nil) != (test.want == nil) {
+				t.Fatalf("boot id is %x, want %x", got, test.want)
+			}
+			clear(got)
+			if now := c.Now(); !bytes.Equal(now.BootId, test.want) {
+				t.Errorf("boot id in a reading is %x, want %x", now.BootId, test.want)
+			}
+		})
+	}
+	if got := NewClock(t.TempDir()).BootID(); got != nil {
+		t.Errorf("boot id without a file is %x, want none", got)
+	}
+}
+
+func TestClockOfThisMachine(t *testing.T) {
+	c := NewClock("/proc")
+	before := time.Now().UnixMilli()
+	first, second := c.Now(), c.Now()
+	if first.GetWallUnixMs() < before || second.GetWallUnixMs() > time.Now().UnixMilli() {
+		t.Errorf("wall clock %d, then %d; not between its neighbours", first.GetWallUnixMs(), second.GetWallUnixMs())
+	}
+	if first.BootMs == nil || *first.BootMs <= 0 || second.GetBootMs() < *first.BootMs {
+		t.Errorf("time since boot is %v, then %v", first.BootMs, second.BootMs)
+	}
+	if len(c.BootID()) != 16 {
+		t.Errorf("boot id is %x, want 16 bytes", c.BootID())
+	}
+	if first.Confidence == wire.ClockConfidence_CLOCK_CONFIDENCE_UNSPECIFIED {
+		t.Error("confidence is unspecified")
+	}
+}
+
+func TestClockConcurrently(t *testing.T) {
+	c := NewClock("/proc")
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for range 100 {
+				c.SetServerTime(time.Now())
+				if c.Now().BootMs == nil {
+					t.Error("time since boot is unknown")
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
