@@ -8,8 +8,12 @@ package group
 
 import (
 	"context"
+	"errors"
 	"sync"
 )
+
+// ErrAborted is what the callers of a batch get when its commit panicked: nothing is known of their items.
+var ErrAborted = errors.New("commit was aborted")
 
 // Group shares commits among its callers. It is safe for concurrent use.
 type Group[T any] struct {
@@ -81,5 +85,6 @@ func (g *Group[T]) run(b *batch[T]) {
 		g.mu.Unlock()
 		close(b.done)
 	}()
+	b.err = ErrAborted // what the others are told when commit panics
 	b.err = g.commit(b.items)
 }

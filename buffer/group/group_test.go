@@ -116,3 +116,38 @@ func TestEveryItemIsCommittedOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestPanicIsNeverTakenForSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := group.New(func(batch []int) error {
+			time.Sleep(time.Second)
+			if len(batch) == 2 {
+				panic("broken")
+			}
+			return nil
+		})
+		var wg sync.WaitGroup
+		var aborted, panicked atomic.Int32
+		call := func() {
+			defer func() {
+				if recover() != nil {
+					panicked.Add(1)
+				}
+			}()
+			if errors.Is(g.Do(t.Context(), 0), group.ErrAborted) {
+				aborted.Add(1)
+			}
+		}
+		wg.Go(call)
+		synctest.Wait()
+		wg.Go(call)
+		wg.Go(call)
+		wg.Wait()
+		if panicked.Load() != 1 || aborted.Load() != 1 {
+			t.Errorf("%d panicked and %d were told, want one each", panicked.Load(), aborted.Load())
+		}
+		if err := g.Do(t.Context(), 0); err != nil {
+			t.Errorf("after a panic: %v, want the next call to be served", err)
+		}
+	})
+}
