@@ -1,0 +1,137 @@
+// Package ca is a development certificate authority in a folder: enough to make a server and some terminals trust each
+// other on a bench or in a test.
+//
+// The backend's command line and tests use it. It is no authority for a fleet: its key lies in a file, it revokes
+// nothing, and it never answers a network. It never overwrites another authority, and never prints a key.
+package ca
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/big"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Names of the files. CertFile is both in the authority's folder and beside every certificate that it issues.
+const (
+	CertFile         = "ca.pem"
+	ServerCertFile   = "server.pem"
+	ServerKeyFile    = "server.key"
+	TerminalCertFile = "terminal.pem"
+	TerminalKeyFile  = "terminal.key"
+	MemberKeyFile    = "member.key"
+
+	keyFile    = "ca.key"
+	tenantFile = "tenant.key"
+)
+
+const (
+	// authorityLife is 10 years, leap days included.
+	authorityLife = 3653 * 24 * time.Hour
+	leafLife      = 90 * 24 * time.Hour
+	// backdate lets a machine whose clock is somewhat behind accept a certificate that was just made.
+	backdate = time.Hour
+)
+
+var (
+	// ErrExists means that a folder already holds an authority, or a file of another one, and was left as it was.
+	ErrExists = errors.New("another certificate authority is there")
+	// ErrNone means that a folder holds no authority.
+	ErrNone = errors.New("no certificate authority is there")
+)
+
+// Init makes an authority in dir: ca.pem, its key ca.key, and tenant.key, the secret that merchants' keys are derived
+// from. It makes the folder when it is missing. The keys are readable by their owner only. After an error dir may hold
+// part of an authority; Init refuses to go on there and returns [ErrExists].
+func Init(dir string) error {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fmt.Errorf("cannot make folder of certificate authority: %w", err)
+	}
+	for _, name := range []string{CertFile, keyFile, tenantFile} {
+		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
+			return fmt.Errorf("cannot make certificate authority in %s: %w", dir, ErrExists)
+		}
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return fmt.Errorf("cannot generate key: %w", err)
+	}
+	now := time.Now()
+	template := &x509.Certificate{
+		SerialNumber:          newSerial(),
+		Subject:               pkix.Name{CommonName: "stampd development CA"},
+		NotBefore:             now.Add(-backdate),
+		NotAfter:              now.Add(authorityLife),
+		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
+		BasicConstraintsValid: true,
+		IsCA:                  true,
+		MaxPathLenZero:        true,
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	if err != nil {
+		return fmt.Errorf("cannot make certificate of authority: %w", err)
+	}
+	if err := createFile(filepath.Join(dir, tenantFile), hexKey(newRoot()), 0o600); err != nil {
+		return err
+	}
+	keyPEM, err := encodeKey(key)
+	if err != nil {
+		return err
+	}
+	if err := createFile(filepath.Join(dir, keyFile), keyPEM, 0o600); err != nil {
+		return err
+	}
+	return createFile(filepath.Join(dir, CertFile), encodeCert(der), 0o644)
+}
+
+// authority is what a folder made by Init holds.
+type authority struct {
+	cert    *x509.Certificate
+	certPEM []byte
+	key     *ecdsa.PrivateKey
+}
+
+func load(dir string) (*authority, error) {
+	certPEM, err := os.ReadFile(filepath.Join(dir, CertFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("cannot use certificate authority in %s: %w", dir, ErrNone)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot read certificate of authority: %w", err)
+	}
+	block, _ := pem.Decode(certPEM)
+	if block == nil || block.Type != "CERTIFICATE" {
+		return nil, fmt.Errorf("cannot use certificate authority in %s: %s holds no certificate", dir, CertFile)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use certificate authority in %s: %w", dir, err)
+	}
+	key, err := readKey(filepath.Join(dir, keyFile))
+	if err != nil {
+		return nil, err
+	}
+	if !cert.IsCA || !key.PublicKey.Equal(cert.PublicKey) {
+		return nil, fmt.Errorf("cannot use certificate authority in %s: %s and %s don't belong together", dir, CertFile, keyFile)
+	}
+	if now := time.Now(); now.After(cert.NotAfter) {
+		return nil, fmt.Errorf("cannot use certificate authority in %s: it expired on %s", dir, cert.NotAfter.Format(time.DateOnly))
+	}
+	return &authority{cert: cert, certPEM: certPEM, key: key}, nil
+}
+
+// newSerial returns 128 random bits (RFC 5280, section 4.1.2.2, allows up to 160).
+func newSerial() *big.Int {
+	var b [16]byte
+	rand.Read(b[:]) // never fails since Go 1.24
+	return new(big.Int).SetBytes(b[:])
+}
