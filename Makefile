@@ -1,0 +1,77 @@
+# What can be done here. `make` alone lists it.
+
+SHELL  = /bin/bash
+.SHELLFLAGS = -o pipefail -c
+GO     = go
+TIME   = 30s
+KEEP   =
+BUDGET = 14e6# bytes that the stripped armv7 agent may have
+
+VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+COMMIT  = $(shell git rev-parse HEAD 2>/dev/null || echo unknown)
+STAMP   = -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+BUILD   = $(GO) build -trimpath -buildvcs=false -tags grpcnotrace
+RELEASE = CGO_ENABLED=0 GOOS=linux $(BUILD) -ldflags '-s -w $(STAMP)'
+
+GOTEST   = $(GO) test -json -count=1
+TALLY    = | $(GO) run ./.ci/tally
+LINT     = $(GO) tool -modfile=.ci/lint.mod golangci-lint
+ARM_PKGS = ./buffer/... ./loyalty/... ./pci/... ./uplink/wire/...
+
+.PHONY: help build demo test setup generated vet lint race fips arm-test cross bench fuzz proto clean
+
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+build: ## build bin/stampd and bin/stampd-backend for this machine
+	$(BUILD) -ldflags '$(STAMP)' -o bin/stampd ./agent
+	$(BUILD) -ldflags '$(STAMP)' -o bin/stampd-backend ./uplink/cmd/backend
+
+demo: build ## a terminal and a backend, killed and cut off meanwhile; KEEP=1 leaves them running
+	KEEP=$(KEEP) $(GO) run ./uplink/cmd/demo
+
+test: ## everything that must hold before a commit: all of the parts below, timed
+	@.ci/suite setup generated vet lint race fips arm-test cross
+
+setup: ## install what the tests need: Debian's qemu-user-static, and the pinned tools
+	@.ci/setup
+
+generated: ## check that the generated code is what the tools generate from the schema
+	@.ci/proto check
+
+vet: ## go vet
+	$(GO) vet ./... ./.ci/tally
+
+lint: ## golangci-lint, by .golangci.yml
+	$(LINT) run ./... ./.ci/tally
+
+race: ## unit, script and end-to-end tests, with the race detector
+	$(GOTEST) -race ./... $(TALLY)
+
+fips: ## the same tests, with the FIPS 140-3 module and nothing but it
+	GODEBUG=fips140=only $(GOTEST) ./... $(TALLY)
+
+arm-test: ## tests of the pure packages as 32-bit ARM programs, under qemu
+	CGO_ENABLED=0 GOARCH=arm GOARM=7 $(GOTEST) -exec "$$(command -v qemu-arm-static || echo qemu-arm)" $(ARM_PKGS) $(TALLY)
+
+cross: ## build both programs for ARM, stripped, and hold the armv7 agent to its budget
+	GOARCH=arm GOARM=7 $(RELEASE) -o bin/linux-armv7/stampd ./agent
+	GOARCH=arm GOARM=7 $(RELEASE) -o bin/linux-armv7/stampd-backend ./uplink/cmd/backend
+	GOARCH=arm64 $(RELEASE) -o bin/linux-arm64/stampd ./agent
+	GOARCH=arm64 $(RELEASE) -o bin/linux-arm64/stampd-backend ./uplink/cmd/backend
+	@stat -c '%n %s' bin/linux-*/* | awk '{ printf "%-34s %6.2f MB\n", $$1, $$2/1e6 } \
+	  $$1 == "bin/linux-armv7/stampd" && $$2 > $(BUDGET) { over = 1 } \
+	  END { if (over) { printf "error: bin/linux-armv7/stampd is over its budget of %.0f MB\n", $(BUDGET)/1e6; exit 1 } }'
+
+bench: ## benchmarks, and the sizes of the programs
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+	@$(MAKE) --no-print-directory cross
+
+fuzz: ## every fuzz target in turn, TIME=30s each
+	@.ci/fuzz $(TIME)
+
+proto: ## lint the schema and generate code from it, with pinned tools
+	@.ci/proto
+
+clean: ## remove what was built
+	rm -rf bin demo
