@@ -1,0 +1,163 @@
+package buffer
+
+import (
+	"context"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// trimChunk bounds how many acknowledged records one commit removes, so that no caller waits long for the removal of
+// an outage's backlog.
+const trimChunk = 1024
+
+// op is one caller's wish, and what became of it.
+type op struct {
+	fn       func(*Tx) error      // a caller's writes; its error undoes them and nothing else
+	internal func(*commit) error  // the queue's own writes; its error undoes the commit
+	err      error                // what fn returned
+	done     func(committed bool) // told in the end, with the queue's lock held; may be nil
+}
+
+// commit is one transaction on the file, on behalf of a batch of ops.
+type commit struct {
+	q       *Queue
+	tx      *bolt.Tx
+	ledger  laneRecord            // the ledger lane as it will be
+	trims   map[LaneID]laneRecord // lanes whose acknowledged records were removed, as they will be
+	dirty   bool                  // something was written
+	freed   int64                 // bytes of records removed, roughly
+	evicted []eviction
+}
+
+// Update calls fn with a transaction. When Update returns nil, what fn wrote and appended is on disk (fdatasync) and
+// stays there until the backend has stored it. An error of fn undoes what fn did and is returned as it is; any other
+// error is one of this package's causes. Callers that arrive together share a commit; fn runs alone, on any of their
+// goroutines, and must not block. When ctx ends before the commit, the outcome is not known.
+func (q *Queue) Update(ctx context.Context, fn func(*Tx) error) error {
+	o := &op{fn: fn}
+	if err := q.do(ctx, o); err != nil {
+		return err
+	}
+	return o.err
+}
+
+func (q *Queue) do(ctx context.Context, o *op) error {
+	if err := q.group.Do(ctx, o); err != nil {
+		return classify("store in the queue", err)
+	}
+	return nil
+}
+
+// commitBatch is what the group calls, from one goroutine at a time.
+func (q *Queue) commitBatch(batch []*op) error {
+	if err := q.ensureOpen(); err != nil {
+		return err
+	}
+	q.file.RLock()
+	c, err := q.transact(batch)
+	q.file.RUnlock()
+	if err != nil {
+		q.fail(err)
+	}
+
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if err == nil && c.dirty {
+		q.commits++
+		q.publish(c)
+	}
+	for _, o := range batch {
+		if o.done != nil {
+			o.done(err == nil && o.err == nil)
+		}
+	}
+	return err
+}
+
+// transact runs the batch in one transaction of the file.
+func (q *Queue) transact(batch []*op) (*commit, error) {
+	c := &commit{q: q, trims: map[LaneID]laneRecord{}}
+	err := guarded(func() error {
+		tx, err := q.db.Begin(true)
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback() // does nothing after Commit
+		c.tx = tx
+		q.mu.Lock()
+		c.ledger = q.ledger.laneRecord
+		q.mu.Unlock()
+		for _, o := range batch {
+			if err := c.apply(o); err != nil {
+				return err
+			}
+		}
+		if !c.dirty {
+			return nil
+		}
+		if err := c.trim(trimChunk); err != nil {
+			return err
+		}
+		if err := c.ledger.put(tx); err != nil {
+			return err
+		}
+		return tx.Commit()
+	})
+	return c, err
+}
+
+// apply runs one op inside the transaction. What it returns undoes the whole commit.
+func (c *commit) apply(o *op) error {
+	if o.internal != nil {
+		return o.internal(c)
+	}
+	t := &Tx{tx: c.tx, next: c.ledger.next}
+	if o.err = o.fn(t); o.err != nil {
+		return nil
+	}
+	if len(t.records) == 0 && len(t.writes) == 0 {
+		return nil
+	}
+	if o.err = c.makeRoom(t.size(), c.q.opts.MaxSize); o.err != nil {
+		return nil
+	}
+	c.dirty = true
+	b := c.tx.Bucket(bucketLedger)
+	b.FillPercent = 1 // keys only ever grow
+	for _, r := range t.records {
+		seq := c.ledger.next
+		c.ledger.head = c.ledger.head.extend(seq, r.Bytes())
+		value := c.q.sealer.seal(c.ledger.id, seq, c.ledger.head, r.Bytes())
+		if err := b.Put(recordKey(c.ledger.id, seq), value); err != nil {
+			return err
+		}
+		c.ledger.next++
+	}
+	return t.flush()
+}
+
+// publish makes a commit's outcome what everybody sees. q.mu is held.
+func (q *Queue) publish(c *commit) {
+	grown := c.ledger.next != q.ledger.next
+	q.ledger.laneRecord, q.ledger.stored = c.ledger, c.ledger.next-1
+	for _, e := range c.evicted {
+		q.dropped += e.count
+		if l := q.lanes[e.id]; l != nil {
+			l.oldest = max(l.oldest, e.oldest)
+		}
+	}
+	for id, r := range c.trims {
+		l := q.lanes[id]
+		if l == nil {
+			continue
+		}
+		l.acked = r.acked
+		l.oldest = max(l.oldest, min(r.acked+1, l.next))
+		if id.Lane == Telemetry && l != q.current && r.acked+1 >= l.next {
+			delete(q.lanes, id)
+		}
+	}
+	if grown {
+		q.wake()
+	}
+}

@@ -1,0 +1,73 @@
+package buffer
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"syscall"
+
+	bolterrors "go.etcd.io/bbolt/errors"
+)
+
+// Causes by which a caller decides. An error of [Queue] wraps one of them.
+var (
+	// ErrClosed: the queue was closed.
+	ErrClosed = errors.New("queue is closed")
+	// ErrFull: the disk is full, or the queue has reached its size limit. Nothing was stored.
+	ErrFull = errors.New("no room left for the queue")
+	// ErrReadOnly: the queue's file system is mounted read-only. Nothing was stored.
+	ErrReadOnly = errors.New("queue is on a read-only file system")
+	// ErrIO: the disk failed. Whether the record was stored is not known; the same key gives the answer later.
+	ErrIO = errors.New("queue's disk failed")
+	// ErrLocked: another process holds the queue file.
+	ErrLocked = errors.New("queue is held by another process")
+	// ErrForeign: the file is another terminal's, or of a format that this version does not know.
+	ErrForeign = errors.New("queue file is not this agent's")
+	// ErrFalseAck: the backend acknowledged records that were never handed out. Nothing was removed.
+	ErrFalseAck = errors.New("backend acknowledged records that do not exist")
+)
+
+// classify wraps err in the cause it comes from.
+func classify(op string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, known := range []error{ErrClosed, ErrFull, ErrReadOnly, ErrIO, ErrLocked, ErrForeign, ErrFalseAck} {
+		if errors.Is(err, known) {
+			return err
+		}
+	}
+	cause := ErrIO
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+		cause = ErrFull
+	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+		cause = ErrReadOnly
+	case errors.Is(err, bolterrors.ErrTimeout):
+		cause = ErrLocked
+	}
+	return fmt.Errorf("cannot %s: %w (%w)", op, cause, err)
+}
+
+// isDamaged reports whether err, from opening the file, says that its contents can't be used, rather than that it
+// can't be reached.
+func isDamaged(err error) bool {
+	if errors.Is(err, errDamaged) {
+		return true
+	}
+	return errors.Is(err, bolterrors.ErrInvalid) || errors.Is(err, bolterrors.ErrChecksum) ||
+		errors.Is(err, bolterrors.ErrVersionMismatch)
+}
+
+// errDamaged marks a file whose pages or buckets make no sense.
+var errDamaged = errors.New("queue file is damaged")
+
+// guarded calls fn and turns a panic of bbolt, which is how it meets damaged pages, into errDamaged.
+func guarded(fn func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("%w: %v", errDamaged, r)
+		}
+	}()
+	return fn()
+}

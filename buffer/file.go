@@ -1,0 +1,185 @@
+package buffer
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// formatVersion is the version of the file's layout that this package writes. FORMAT.md tells what each one holds.
+const formatVersion = 1
+
+// Top-level buckets, by their names on disk.
+var (
+	bucketMeta       = []byte("meta")
+	bucketLanes      = []byte("lanes")
+	bucketLedger     = []byte("ledger")
+	bucketTelemetry  = []byte("telemetry")
+	bucketQuarantine = []byte("quarantine")
+)
+
+// Keys of the meta bucket.
+var (
+	metaFormat   = []byte("format")
+	metaTerminal = []byte("terminal")
+)
+
+// lockTimeout bounds the wait for the file's lock; bbolt waits for ever otherwise.
+const lockTimeout = time.Second
+
+// growStep is by how much the file grows at a time.
+const growStep = 1 << 20
+
+// openFile opens or creates the queue file and makes sure that its layout is known. mapSize is how much address space
+// is set aside, so that growing up to it never has to wait for a reader.
+func openFile(path string, mapSize int64, terminal string) (*bolt.DB, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	info, statErr := os.Stat(path)
+	if statErr == nil && info.Size() > 0 {
+		if err := verify(path); err != nil {
+			return nil, err
+		}
+	}
+	var db *bolt.DB
+	err := guarded(func() (err error) {
+		db, err = bolt.Open(path, 0o600, &bolt.Options{
+			Timeout:         lockTimeout,
+			NoFreelistSync:  true, // 4 KB less flash a commit; the freelist is found again at open
+			FreelistType:    bolt.FreelistMapType,
+			InitialMmapSize: int(mapSize),
+		})
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	db.AllocSize = growStep
+	if tx, err := db.Begin(true); err == nil {
+		_ = tx.Rollback() // counts the free pages: bbolt's statistics begin with a write transaction
+	}
+	if os.IsNotExist(statErr) {
+		if err := syncDir(filepath.Dir(path)); err != nil {
+			_ = db.Close()
+			return nil, err
+		}
+	}
+	if err := guarded(func() error { return prepared(db, terminal) }); err != nil {
+		_ = db.Close()
+		return nil, err
+	}
+	return db, nil
+}
+
+// verify looks at every page of an existing file before it is opened for writing: bbolt meets a damaged page with a
+// panic, some on goroutines of its own, and a missing one with SIGBUS.
+func verify(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if info.Size() < 2*int64(os.Getpagesize()) {
+		return fmt.Errorf("%w: it has %d bytes, less than its two first pages", errDamaged, info.Size())
+	}
+	return guarded(func() error {
+		db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: lockTimeout})
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return db.View(func(tx *bolt.Tx) error {
+			if tx.Size() > info.Size() {
+				return fmt.Errorf("%w: it has %d bytes of %d", errDamaged, info.Size(), tx.Size())
+			}
+			return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
+				return b.ForEach(func(_, _ []byte) error { return nil })
+			})
+		})
+	})
+}
+
+// prepared makes sure that the file has this version's layout, and writes only to a new file.
+func prepared(db *bolt.DB, terminal string) error {
+	fresh := false
+	err := db.View(func(tx *bolt.Tx) error {
+		meta := tx.Bucket(bucketMeta)
+		if fresh = meta == nil; fresh {
+			return nil
+		}
+		return known(meta, terminal)
+	})
+	if err != nil || !fresh {
+		return err
+	}
+	return db.Update(func(tx *bolt.Tx) error { return prepare(tx, terminal) })
+}
+
+// known refuses a layout that this version does not know, and another terminal's file.
+func known(meta *bolt.Bucket, terminal string) error {
+	v := meta.Get(metaFormat)
+	if len(v) != 4 {
+		return fmt.Errorf("%w: its format version is unreadable", errDamaged)
+	}
+	if got := binary.BigEndian.Uint32(v); got != formatVersion {
+		return fmt.Errorf("%w: it has format %d, this version knows format %d", ErrForeign, got, formatVersion)
+	}
+	if owner := meta.Get(metaTerminal); string(owner) != terminal {
+		return fmt.Errorf("%w: it belongs to terminal %q, not to %q", ErrForeign, owner, terminal)
+	}
+	return nil
+}
+
+// prepare creates what a new file needs.
+func prepare(tx *bolt.Tx, terminal string) error {
+	meta, err := tx.CreateBucket(bucketMeta)
+	if err != nil {
+		return err
+	}
+	names := [][]byte{bucketLanes, bucketLedger, bucketTelemetry, bucketQuarantine}
+	for _, b := range userBuckets {
+		names = append(names, b.name())
+	}
+	for _, name := range names {
+		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
+			return err
+		}
+	}
+	state := laneRecord{id: LaneID{Lane: Ledger, Epoch: newEpoch()}, next: 1}
+	if err := state.put(tx); err != nil {
+		return err
+	}
+	if err := meta.Put(metaTerminal, []byte(terminal)); err != nil {
+		return err
+	}
+	return meta.Put(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
+}
+
+// setAside renames a file that can't be used, so that nothing in it is lost, and returns its new name.
+func setAside(path string, now time.Time) (string, error) {
+	aside := fmt.Sprintf("%s.damaged-%d", path, now.UnixNano())
+	if err := os.Rename(path, aside); err != nil {
+		return "", err
+	}
+	return aside, syncDir(filepath.Dir(path))
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+func newEpoch() Epoch {
+	var e Epoch
+	_, _ = rand.Read(e[:]) // never fails: crypto/rand ends the process instead
+	return e
+}

@@ -1,0 +1,124 @@
+package buffer
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// head is the head of a lane's hash chain: head(n) = SHA-256(head(n-1) ‖ seq ‖ payload), head(0) is all zero.
+type head [32]byte
+
+// laneRecord is a lane's row in the lanes bucket.
+type laneRecord struct {
+	id      LaneID
+	ordinal uint64 // telemetry epochs are sent in this order; 0 for the ledger
+	next    uint64 // the seq that the next record gets
+	acked   uint64 // everything up to here is gone from the file: the backend has it
+	head    head   // the chain after next-1; ledger only
+}
+
+const laneRecordSize = 8 + 8 + 8 + 32
+
+func (r laneRecord) key() []byte {
+	return append([]byte{byte(r.id.Lane)}, r.id.Epoch[:]...)
+}
+
+func (r laneRecord) put(tx *bolt.Tx) error {
+	v := make([]byte, 0, laneRecordSize)
+	v = binary.BigEndian.AppendUint64(v, r.ordinal)
+	v = binary.BigEndian.AppendUint64(v, r.next)
+	v = binary.BigEndian.AppendUint64(v, r.acked)
+	v = append(v, r.head[:]...)
+	return tx.Bucket(bucketLanes).Put(r.key(), v)
+}
+
+func parseLaneRecord(k, v []byte) (laneRecord, error) {
+	var r laneRecord
+	if len(k) != 1+len(r.id.Epoch) || len(v) != laneRecordSize {
+		return r, fmt.Errorf("%w: a lane's state is unreadable", errDamaged)
+	}
+	r.id.Lane = Lane(k[0])
+	copy(r.id.Epoch[:], k[1:])
+	r.ordinal = binary.BigEndian.Uint64(v)
+	r.next = binary.BigEndian.Uint64(v[8:])
+	r.acked = binary.BigEndian.Uint64(v[16:])
+	copy(r.head[:], v[24:])
+	if r.id.Lane != Ledger && r.id.Lane != Telemetry || r.next == 0 || r.acked >= r.next {
+		return r, fmt.Errorf("%w: a lane's state makes no sense", errDamaged)
+	}
+	return r, nil
+}
+
+// lane is what the queue knows of one lane in one epoch, in memory. Queue.mu guards it.
+type lane struct {
+	laneRecord        // as last committed; for telemetry in memory, ahead of the file
+	oldest     uint64 // the oldest seq still held, on disk or in memory
+	told       uint64 // everything up to here was acknowledged; the file follows with the next commit
+	stored     uint64 // the last seq that the file may hold
+}
+
+// untrimmed returns how many acknowledged records the file may still hold.
+func (l *lane) untrimmed() uint64 {
+	through := min(l.told, l.stored)
+	return through - min(through, l.acked)
+}
+
+func (l *lane) state() LaneState {
+	return LaneState{LaneID: l.id, Oldest: min(max(l.oldest, l.told+1), l.next), Next: l.next, Acked: l.told}
+}
+
+// recordKey is where a record lies in its lane's bucket.
+func recordKey(id LaneID, seq uint64) []byte {
+	if id.Lane == Ledger {
+		return binary.BigEndian.AppendUint64(nil, seq)
+	}
+	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 24), id.Epoch[:]...), seq)
+}
+
+func recordBucket(tx *bolt.Tx, l Lane) *bolt.Bucket {
+	if l == Ledger {
+		return tx.Bucket(bucketLedger)
+	}
+	return tx.Bucket(bucketTelemetry)
+}
+
+// loaded is what the file says of its lanes.
+type loaded struct {
+	lanes       []*lane
+	ordinal     uint64 // the highest of a telemetry epoch
+	quarantined uint64
+}
+
+// loadLanes reads every lane's state and finds its oldest record.
+func loadLanes(tx *bolt.Tx) (*loaded, error) {
+	b, quarantine := tx.Bucket(bucketLanes), tx.Bucket(bucketQuarantine)
+	if b == nil || quarantine == nil || tx.Bucket(bucketLedger) == nil || tx.Bucket(bucketTelemetry) == nil {
+		return nil, fmt.Errorf("%w: a bucket is missing", errDamaged)
+	}
+	found := &loaded{quarantined: uint64(quarantine.Stats().KeyN)}
+	ledgers := 0
+	err := b.ForEach(func(k, v []byte) error {
+		r, err := parseLaneRecord(k, v)
+		if err != nil {
+			return err
+		}
+		if r.id.Lane == Ledger {
+			ledgers++
+		}
+		l := &lane{laneRecord: r, oldest: r.next, told: r.acked, stored: r.next - 1}
+		first := recordKey(r.id, r.acked+1)
+		k, _ = recordBucket(tx, r.id.Lane).Cursor().Seek(first)
+		if len(k) == len(first) && string(k[:len(k)-8]) == string(first[:len(first)-8]) {
+			l.oldest = binary.BigEndian.Uint64(k[len(k)-8:])
+		}
+		found.lanes = append(found.lanes, l)
+		found.ordinal = max(found.ordinal, r.ordinal)
+		return nil
+	})
+	if err == nil && ledgers != 1 {
+		err = fmt.Errorf("%w: it has %d ledger lanes, want 1", errDamaged, ledgers)
+	}
+	return found, err
+}

@@ -1,0 +1,196 @@
+package buffer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/stampd/stampd/buffer/group"
+	"github.com/stampd/stampd/pci"
+)
+
+// Options is what a queue needs. Zero durations and sizes are not defaults: everything must be set.
+type Options struct {
+	Path            string        // the queue file; its directory is created
+	Terminal        string        // the terminal's id, which records are bound to; 1 to 255 bytes
+	Keys            *pci.Sealer   // seals the records
+	MaxSize         int64         // how large the file may get, in bytes
+	LedgerReserve   int64         // the part of MaxSize that telemetry may not use, in bytes
+	TelemetryMemory int           // how many bytes of telemetry are held in memory before they are written
+	SpillAfter      time.Duration // how long telemetry may wait in memory for the backend; the loss bound at a power cut
+	Log             zerolog.Logger
+}
+
+// Queue is the terminal's queue. It is safe for concurrent use.
+type Queue struct {
+	opts   Options
+	sealer sealer
+	log    zerolog.Logger
+	group  *group.Group[*op]
+	kick   chan struct{} // asks the keeper to look at once
+	stop   chan struct{} // closed to end the keeper
+	kept   chan struct{} // closed when the keeper has ended
+
+	file sync.RWMutex // held for reading while a transaction is open, and to write db
+	db   *bolt.DB     // nil while the file can't be used
+
+	mu          sync.Mutex // guards everything below
+	lanes       map[LaneID]*lane
+	ledger      *lane
+	current     *lane // this process's telemetry epoch
+	memory      []memoryRecord
+	memoryBytes int
+	ordinal     uint64 // of the newest telemetry epoch on disk
+	changed     chan struct{}
+	closed      bool
+	fault       error
+	retryAt     time.Time
+	aside       []string
+	commits     uint64
+	dropped     uint64
+	quarantined uint64
+}
+
+// Open opens the queue, creating it if need be. A file whose contents can't be used is set aside under another name,
+// and a new one is begun: [Queue.SetAside] tells. A file that can't be reached (a full, read-only or broken disk) is
+// no error either: the queue answers with the cause and tries again. Open fails when another process holds the file
+// ([ErrLocked]), when the file is another terminal's, or of a format that this version does not know.
+func Open(opts Options) (*Queue, error) {
+	if n := len(opts.Terminal); n < 1 || n > 255 {
+		return nil, fmt.Errorf("cannot open queue: terminal id has %d bytes, want 1 to 255", n)
+	}
+	q := &Queue{
+		opts:    opts,
+		sealer:  sealer{terminal: opts.Terminal, keys: opts.Keys},
+		log:     opts.Log,
+		kick:    make(chan struct{}, 1),
+		stop:    make(chan struct{}),
+		kept:    make(chan struct{}),
+		lanes:   map[LaneID]*lane{},
+		changed: make(chan struct{}),
+	}
+	q.current = &lane{laneRecord: laneRecord{id: LaneID{Telemetry, newEpoch()}, next: 1}, oldest: 1}
+	q.lanes[q.current.id] = q.current
+	// Until a file is there, the ledger is an empty lane without an epoch, and not among the lanes.
+	q.ledger = &lane{laneRecord: laneRecord{id: LaneID{Lane: Ledger}, next: 1}, oldest: 1}
+	q.group = group.New(q.commitBatch)
+	if err := q.ensureOpen(); err != nil {
+		if !errors.Is(err, ErrFull) && !errors.Is(err, ErrReadOnly) && !errors.Is(err, ErrIO) {
+			return nil, err
+		}
+		q.log.Error().Err(err).Msg("queue can't be opened; will try again")
+	}
+	go q.keep()
+	return q, nil
+}
+
+// View calls fn with a consistent view of the queue's buckets.
+func (q *Queue) View(fn func(*ReadTx) error) error {
+	return q.view(func(tx *bolt.Tx) error { return fn(&ReadTx{tx}) })
+}
+
+func (q *Queue) view(fn func(*bolt.Tx) error) error {
+	if err := q.ensureOpen(); err != nil {
+		return err
+	}
+	q.file.RLock()
+	defer q.file.RUnlock()
+	if q.db == nil {
+		return q.why()
+	}
+	var inner error
+	err := guarded(func() error {
+		return q.db.View(func(tx *bolt.Tx) error { inner = fn(tx); return nil })
+	})
+	if err != nil {
+		return classify("read the queue", err)
+	}
+	return inner
+}
+
+// Close writes the telemetry that is still in memory and closes the file. Nothing may be in progress but reads.
+func (q *Queue) Close() error {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return nil
+	}
+	q.mu.Unlock()
+	close(q.stop)
+	<-q.kept
+	spillErr := errors.Join(q.spill(context.Background()), q.trimAll(context.Background(), 0))
+
+	q.mu.Lock()
+	q.closed = true
+	q.fault = ErrClosed
+	q.mu.Unlock()
+	q.file.Lock()
+	defer q.file.Unlock()
+	if q.db == nil {
+		return spillErr
+	}
+	err := errors.Join(spillErr, q.db.Close())
+	q.db = nil
+	return err
+}
+
+// Changed returns a channel that is closed when there is something new to send.
+func (q *Queue) Changed() <-chan struct{} {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.changed
+}
+
+// wake tells whoever waits that there is something new to send. q.mu is held.
+func (q *Queue) wake() {
+	close(q.changed)
+	q.changed = make(chan struct{})
+}
+
+// Lanes returns every lane that holds records, owes the backend word of lost ones, or takes new ones: the ledger first,
+// then telemetry from the oldest epoch to the current one.
+func (q *Queue) Lanes() []LaneState {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	states := make([]LaneState, 0, len(q.lanes)+1)
+	for _, l := range q.lanes {
+		if l != q.ledger && l != q.current && l.told+1 >= l.next {
+			continue // drained; its row goes with the next commit
+		}
+		states = append(states, q.state(l))
+	}
+	order := func(s LaneState) uint64 {
+		switch l := q.lanes[s.LaneID]; l {
+		case q.ledger:
+			return 0
+		case q.current:
+			return 1<<64 - 1
+		default:
+			return l.ordinal
+		}
+	}
+	slices.SortFunc(states, func(a, b LaneState) int {
+		switch x, y := order(a), order(b); {
+		case x < y:
+			return -1
+		case x > y:
+			return 1
+		}
+		return 0
+	})
+	return states
+}
+
+func (q *Queue) state(l *lane) LaneState {
+	s := l.state()
+	if l == q.current {
+		s.InMemory = uint64(len(q.memory))
+	}
+	return s
+}

@@ -1,0 +1,80 @@
+package buffer
+
+import (
+	"encoding/binary"
+	"slices"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// Read returns records of a lane from the given seq on, without a gap: at most maxRecords, and at most maxBytes of
+// payload unless the first record alone is larger. When records before the first that is still held are gone, the
+// result begins there. It returns nothing when there is nothing to send yet.
+func (q *Queue) Read(id LaneID, from uint64, maxRecords, maxBytes int) ([]Record, error) {
+	q.mu.Lock()
+	l := q.lanes[id]
+	if l == nil {
+		q.mu.Unlock()
+		return nil, nil
+	}
+	from = max(from, l.state().Oldest)
+	next := l.next
+	if l == q.current && len(q.memory) > 0 && from >= q.memory[0].seq {
+		defer q.mu.Unlock()
+		return q.readMemory(from, maxRecords, maxBytes), nil
+	}
+	q.mu.Unlock()
+	if from >= next || !l.onDisk() {
+		return nil, nil
+	}
+	var records []Record
+	err := q.view(func(tx *bolt.Tx) error {
+		records = q.readFile(tx, id, from, maxRecords, maxBytes)
+		return nil
+	})
+	return records, err
+}
+
+// readMemory reads the current telemetry epoch from memory. q.mu is held.
+func (q *Queue) readMemory(from uint64, maxRecords, maxBytes int) []Record {
+	i, _ := slices.BinarySearchFunc(q.memory, from, func(r memoryRecord, seq uint64) int {
+		if r.seq < seq {
+			return -1
+		}
+		return int(min(r.seq-seq, 1))
+	})
+	var records []Record
+	size := 0
+	for _, m := range q.memory[i:] {
+		size += len(m.payload)
+		if len(records) == maxRecords || len(records) > 0 && size > maxBytes {
+			break
+		}
+		records = append(records, Record{Seq: m.seq, Payload: m.payload})
+	}
+	return records
+}
+
+func (q *Queue) readFile(tx *bolt.Tx, id LaneID, from uint64, maxRecords, maxBytes int) []Record {
+	first := recordKey(id, from)
+	prefix := string(first[:len(first)-8])
+	c := recordBucket(tx, id.Lane).Cursor()
+	var records []Record
+	size := 0
+	for k, v := c.Seek(first); len(k) == len(first) && string(k[:len(k)-8]) == prefix; k, v = c.Next() {
+		seq := binary.BigEndian.Uint64(k[len(k)-8:])
+		if len(records) > 0 && seq != records[len(records)-1].Seq+1 {
+			break
+		}
+		size += len(v)
+		if len(records) == maxRecords || len(records) > 0 && size > maxBytes {
+			break
+		}
+		r, err := q.sealer.open(id, seq, v)
+		if err != nil {
+			q.log.Error().Err(err).Msg("record can't be opened; it is sent without its payload, to be refused by name")
+		}
+		records = append(records, r)
+	}
+	return records
+}

@@ -1,0 +1,194 @@
+package buffer
+
+import (
+	"context"
+	"time"
+
+	"github.com/stampd/stampd/pci"
+)
+
+// memoryRecord is a telemetry record that is not on disk.
+type memoryRecord struct {
+	seq     uint64
+	payload []byte
+	since   time.Time
+}
+
+// recordOverhead is what a telemetry record costs in memory beside its payload, roughly.
+const recordOverhead = 64
+
+// AppendTelemetry takes a block of readings into memory and returns its seq. The block is written to the file when the
+// backend has not acknowledged it within SpillAfter, and at Close; until then a power cut takes it, and its number is
+// never used again. Only when memory for telemetry is used up does the call wait for the disk, and if the disk can't
+// take it, the oldest telemetry is dropped.
+func (q *Queue) AppendTelemetry(c pci.Clean) (uint64, error) {
+	q.mu.Lock()
+	if q.closed {
+		q.mu.Unlock()
+		return 0, ErrClosed
+	}
+	seq := q.current.next
+	q.current.next++
+	q.memory = append(q.memory, memoryRecord{seq: seq, payload: c.Bytes(), since: time.Now()})
+	q.memoryBytes += len(c.Bytes()) + recordOverhead
+	first, full := len(q.memory) == 1, q.memoryBytes > q.opts.TelemetryMemory
+	q.wake()
+	q.mu.Unlock()
+
+	switch {
+	case full:
+		q.spillOrShed()
+	case first:
+		q.kickKeeper()
+	}
+	return seq, nil
+}
+
+// spillOrShed writes telemetry to the file, or, if that can't be done, keeps memory within its limit.
+func (q *Queue) spillOrShed() {
+	if err := q.spill(context.Background()); err != nil {
+		q.log.Warn().Err(err).Msg("telemetry can't be written; the oldest is dropped when memory is used up")
+		q.mu.Lock()
+		q.shed()
+		q.mu.Unlock()
+	}
+}
+
+func (q *Queue) kickKeeper() {
+	select {
+	case q.kick <- struct{}{}:
+	default:
+	}
+}
+
+// shed drops the oldest telemetry in memory until the limit holds. q.mu is held.
+func (q *Queue) shed() {
+	n := 0
+	for n < len(q.memory) && q.memoryBytes > q.opts.TelemetryMemory {
+		q.memoryBytes -= len(q.memory[n].payload) + recordOverhead
+		n++
+	}
+	q.dropped += uint64(n)
+	q.forget(n)
+}
+
+// forget removes the first n records from memory; their bytes are accounted for already. q.mu is held.
+func (q *Queue) forget(n int) {
+	if n == 0 {
+		return
+	}
+	clear(q.memory[:n]) // let go of the payloads
+	q.memory = q.memory[n:]
+	if len(q.memory) == 0 {
+		q.memory = nil
+	}
+	q.current.oldest = max(q.current.oldest, q.oldestUnspilled())
+}
+
+// oldestUnspilled returns the seq of the first record in memory, or the next one when there is none; when records of
+// the epoch are on disk, the current lane's oldest is among those instead. q.mu is held.
+func (q *Queue) oldestUnspilled() uint64 {
+	switch {
+	case q.current.onDisk():
+		return q.current.oldest
+	case len(q.memory) > 0:
+		return q.memory[0].seq
+	}
+	return q.current.next
+}
+
+// keep writes telemetry that has waited long enough, and removes what was acknowledged, until Close.
+func (q *Queue) keep() {
+	defer close(q.kept)
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		select {
+		case <-q.stop:
+			return
+		case <-q.kick:
+		case <-timer.C:
+		}
+		wait, spill := q.due(time.Now())
+		if spill {
+			q.spillOrShed()
+		}
+		if q.untrimmed() >= trimBacklog {
+			if err := q.trimAll(context.Background(), trimChunk); err != nil {
+				q.log.Warn().Err(err).Msg("acknowledged records stay in the queue file")
+				wait = max(wait, retryEvery)
+			}
+		}
+		timer.Reset(wait)
+	}
+}
+
+// due says whether telemetry must be written now, and when to look again.
+func (q *Queue) due(now time.Time) (wait time.Duration, spill bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	wait = time.Hour
+	if len(q.memory) > 0 {
+		left := q.opts.SpillAfter - now.Sub(q.memory[0].since)
+		spill = left <= 0
+		wait = max(left, time.Millisecond)
+		if spill {
+			wait = max(q.opts.SpillAfter, retryEvery)
+		}
+	}
+	return wait, spill
+}
+
+// spill writes all telemetry in memory to the file, in one commit.
+func (q *Queue) spill(ctx context.Context) error {
+	q.mu.Lock()
+	records := q.memory
+	id := q.current.id
+	told := q.current.told
+	size := int64(q.memoryBytes)
+	q.mu.Unlock()
+	if len(records) == 0 {
+		return nil
+	}
+	last := records[len(records)-1].seq
+	var row laneRecord
+	o := &op{
+		internal: func(c *commit) error {
+			q.mu.Lock()
+			row = q.current.laneRecord
+			if row.ordinal == 0 {
+				row.ordinal = q.ordinal + 1
+			}
+			q.mu.Unlock()
+			row.next = last + 1
+			row.acked = max(row.acked, min(told, last))
+			if err := c.makeRoom(size, q.opts.MaxSize-q.opts.LedgerReserve); err != nil {
+				return err
+			}
+			c.dirty = true
+			b := c.tx.Bucket(bucketTelemetry)
+			b.FillPercent = 1
+			for _, r := range records {
+				if err := b.Put(recordKey(id, r.seq), q.sealer.seal(id, r.seq, head{}, r.payload)); err != nil {
+					return err
+				}
+			}
+			return row.put(c.tx)
+		},
+		done: func(committed bool) {
+			if !committed {
+				return
+			}
+			q.current.ordinal, q.current.acked, q.current.stored = row.ordinal, row.acked, last
+			q.ordinal = max(q.ordinal, row.ordinal)
+			// Whatever is still in memory up to last is on disk now.
+			n := 0
+			for n < len(q.memory) && q.memory[n].seq <= last {
+				q.memoryBytes -= len(q.memory[n].payload) + recordOverhead
+				n++
+			}
+			q.forget(n)
+		},
+	}
+	return q.do(ctx, o)
+}

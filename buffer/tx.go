@@ -1,0 +1,137 @@
+package buffer
+
+import (
+	"bytes"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/stampd/stampd/pci"
+)
+
+// Bucket is one of the key-value spaces that the loyalty ledger keeps beside the records, in the same transactions.
+// The values reach disk by their names.
+type Bucket uint8
+
+// The buckets.
+const (
+	Keys    Bucket = 1 // idempotency keys and the answers given
+	Cards   Bucket = 2 // cards, as last computed
+	Entries Bucket = 3 // the entries of each card
+)
+
+var userBuckets = []Bucket{Keys, Cards, Entries}
+
+func (b Bucket) name() []byte {
+	switch b {
+	case Keys:
+		return []byte("keys")
+	case Cards:
+		return []byte("cards")
+	case Entries:
+		return []byte("entries")
+	}
+	panic("buffer: no such bucket")
+}
+
+// ReadTx is a consistent view of the queue's buckets. Slices that it returns are valid until it ends, and must not be
+// modified.
+type ReadTx struct {
+	tx *bolt.Tx
+}
+
+// Get returns the value of key, or nil.
+func (r *ReadTx) Get(b Bucket, key []byte) []byte {
+	return r.tx.Bucket(b.name()).Get(key)
+}
+
+// Scan calls fn for every key with the prefix, in order, until fn returns an error, and returns that error.
+func (r *ReadTx) Scan(b Bucket, prefix []byte, fn func(key, value []byte) error) error {
+	c := r.tx.Bucket(b.name()).Cursor()
+	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		if err := fn(k, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Tx is one caller's part of a commit. What it writes is seen by its own reads at once, reaches the file only when the
+// caller's function returns nil, and is then durable together with everything else in the commit. It is not safe for
+// concurrent use, and not to be kept.
+type Tx struct {
+	tx      *bolt.Tx
+	next    uint64 // the seq of the first record that this Tx appends
+	records []pci.Clean
+	writes  []write
+	index   map[string]int // bucket byte and key, to the last write of it
+}
+
+type write struct {
+	bucket     Bucket
+	key, value []byte // a nil value deletes
+}
+
+// Append adds a record to the ledger lane and returns its seq.
+func (t *Tx) Append(c pci.Clean) uint64 {
+	t.records = append(t.records, c)
+	return t.next + uint64(len(t.records)) - 1
+}
+
+// Get returns the value of key, or nil. The slice is valid until the transaction ends, and must not be modified.
+func (t *Tx) Get(b Bucket, key []byte) []byte {
+	if i, ok := t.index[string(byte(b))+string(key)]; ok {
+		return t.writes[i].value
+	}
+	return t.tx.Bucket(b.name()).Get(key)
+}
+
+// Put sets key to value, which must not be modified afterwards. Keys are 1 to 32,768 bytes.
+func (t *Tx) Put(b Bucket, key, value []byte) {
+	if value == nil {
+		value = []byte{}
+	}
+	t.write(write{b, bytes.Clone(key), value})
+}
+
+// Delete removes key, if it is there.
+func (t *Tx) Delete(b Bucket, key []byte) {
+	t.write(write{b, bytes.Clone(key), nil})
+}
+
+func (t *Tx) write(w write) {
+	if t.index == nil {
+		t.index = make(map[string]int)
+	}
+	t.index[string(byte(w.bucket))+string(w.key)] = len(t.writes)
+	t.writes = append(t.writes, w)
+}
+
+// flush puts the key-value writes into the file's transaction.
+func (t *Tx) flush() error {
+	for _, w := range t.writes {
+		b := t.tx.Bucket(w.bucket.name())
+		if w.value == nil {
+			if err := b.Delete(w.key); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := b.Put(w.key, w.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// size returns roughly how many bytes the transaction adds to the file.
+func (t *Tx) size() int64 {
+	const perRecord = 128 // key, chain head, seal and bbolt's own
+	n := 0
+	for _, r := range t.records {
+		n += len(r.Bytes()) + perRecord
+	}
+	for _, w := range t.writes {
+		n += len(w.key) + len(w.value)
+	}
+	return int64(n)
+}
