@@ -19,6 +19,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/stampd/stampd/pci"
 )
 
 // Names of the files. CertFile is both in the authority's folder and beside every certificate that it issues.
@@ -80,7 +82,7 @@ func Init(dir string) error {
 	if err != nil {
 		return fmt.Errorf("cannot make certificate of authority: %w", err)
 	}
-	if err := createFile(filepath.Join(dir, tenantFile), hexKey(newRoot()), 0o600); err != nil {
+	if _, err := pci.LoadOrCreateKey(filepath.Join(dir, tenantFile)); err != nil {
 		return err
 	}
 	keyPEM, err := encodeKey(key)
