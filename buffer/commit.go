@@ -111,7 +111,7 @@ func (c *commit) apply(o *op) error {
 	if o.internal != nil {
 		return o.internal(c)
 	}
-	t := &Tx{tx: c.tx, next: c.ledger.next}
+	t := &Tx{tx: c.tx, epoch: c.ledger.id.Epoch, next: c.ledger.next}
 	if o.err = o.fn(t); o.err != nil {
 		return nil
 	}

@@ -60,6 +60,7 @@ func (r *ReadTx) Scan(b Bucket, prefix []byte, fn func(key, value []byte) error)
 // concurrent use, and not to be kept.
 type Tx struct {
 	tx      *bolt.Tx
+	epoch   Epoch
 	next    uint64 // the seq of the first record that this Tx appends
 	records []pci.Clean
 	writes  []write
@@ -76,6 +77,9 @@ func (t *Tx) Append(c pci.Clean) uint64 {
 	t.records = append(t.records, c)
 	return t.next + uint64(len(t.records)) - 1
 }
+
+// Epoch returns the ledger's epoch: with a seq, it names a record of this terminal for all time.
+func (t *Tx) Epoch() Epoch { return t.epoch }
 
 // Get returns the value of key, or nil. The slice is valid until the transaction ends, and must not be modified.
 func (t *Tx) Get(b Bucket, key []byte) []byte {

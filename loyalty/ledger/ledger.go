@@ -1,0 +1,57 @@
+// Package ledger records payments and stamps on the terminal. The queue's record, the idempotency key with the answer
+// that was given, and the change of the member's card are one transaction: all of them are on disk when a call returns
+// without error, or none.
+//
+// The local API uses it. It checks what it is given field by field, passes every event through the guard, and neither
+// sends anything nor decides on money: a payment that makes no sense to it is recorded as it was reported.
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/hal"
+	"github.com/stampd/stampd/loyalty"
+	"github.com/stampd/stampd/pci"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// Causes by which a caller decides, beside [Invalid], [pci.Violation] and the causes of package buffer.
+var (
+	// ErrKeyReused: the idempotency key was used before, with another body. Nothing was written.
+	ErrKeyReused = errors.New("idempotency key was used for another request")
+	// ErrNoMemberKey: members can't be told apart, since the merchant's member key is missing.
+	ErrNoMemberKey = errors.New("member key is missing")
+)
+
+// Options is what a ledger needs.
+type Options struct {
+	Queue     *buffer.Queue
+	Guard     *pci.Guard
+	Programme loyalty.Programme
+	Refs      *pci.RefKey // nil while the merchant's member key is missing
+	Clock     *hal.Clock
+	Online    func() bool // whether the uplink is up, as told in answers
+}
+
+// Ledger records payments and stamps. It is safe for concurrent use.
+type Ledger struct{ Options }
+
+// New returns a ledger on the queue. It fails when the programme makes no sense.
+func New(o Options) (*Ledger, error) {
+	if err := o.Programme.Check(); err != nil {
+		return nil, fmt.Errorf("cannot open ledger: %w", err)
+	}
+	return &Ledger{o}, nil
+}
+
+// Audit records a security event.
+func (l *Ledger) Audit(ctx context.Context, a *wire.Audit) error {
+	record, err := l.Guard.Check(&wire.Event{Clock: l.Clock.Now(), Body: &wire.Event_Audit{Audit: a}})
+	if err != nil {
+		return err
+	}
+	return l.Queue.Update(ctx, func(tx *buffer.Tx) error { tx.Append(record); return nil })
+}

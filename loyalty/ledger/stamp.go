@@ -1,0 +1,164 @@
+package ledger
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"math"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/loyalty"
+	"github.com/stampd/stampd/pci"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// errCardRow says that a row of the cards bucket can't be read.
+var errCardRow = errors.New("cannot read the member's card")
+
+// AwardStamps gives stamps to a member's card. When it returns without error, the entry, the card and the key are on
+// disk together. The same key with the same body gives the same answer again and stores nothing.
+//
+// Errors: *[Invalid], *[pci.Violation], [ErrKeyReused], [ErrNoMemberKey], and the causes of package buffer.
+func (l *Ledger) AwardStamps(ctx context.Context, req *wire.AwardStampsRequest) (*wire.AwardStampsResponse, error) {
+	if err := l.checkAward(req); err != nil {
+		return nil, err
+	}
+	account, err := l.account(req.GetPhone())
+	if err != nil {
+		return nil, err
+	}
+	now := l.Clock.Now()
+	entry := &wire.Stamp{
+		IdempotencyKey:   req.GetIdempotencyKey(),
+		Kind:             wire.StampKind_STAMP_KIND_STAMP,
+		ProgrammeId:      l.Programme.ID,
+		ProgrammeVersion: l.Programme.Version,
+		AccountRef:       account,
+		AccountKeyId:     l.Refs.KeyID(),
+		Stamps:           awarded(req),
+		OrderRef:         req.GetOrderRef(),
+		PaymentKey:       req.GetPaymentKey(),
+	}
+	record, err := l.Guard.Check(&wire.Event{Clock: now, Body: &wire.Event_Stamp{Stamp: entry}})
+	if err != nil {
+		return nil, err
+	}
+	// What the caller asked for, by the member's reference: a plain hash of a phone number could be searched for. The
+	// programme is not of the caller's asking, and may change between a call and its repetition.
+	asked := proto.CloneOf(entry)
+	asked.ProgrammeId, asked.ProgrammeVersion = "", 0
+	body, err := bodyHash(asked)
+	if err != nil {
+		return nil, err
+	}
+
+	answer := new(wire.AwardStampsResponse)
+	err = l.Queue.Update(ctx, func(tx *buffer.Tx) error {
+		known, err := recall(tx, opStamp, req.GetIdempotencyKey(), body, answer)
+		if err != nil || known {
+			answer.Duplicate = known
+			return err
+		}
+		answer.Seq = tx.Append(record)
+		stamps, err := l.add(tx, account, answer.Seq, entry.GetStamps())
+		if err != nil {
+			return err
+		}
+		answer.Card = l.card(stamps, now)
+		return remember(tx, opStamp, req.GetIdempotencyKey(), body, now.GetWallUnixMs(), answer)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer, nil
+}
+
+// GetCard returns a member's card as this terminal knows it.
+//
+// Errors: *[Invalid], [ErrNoMemberKey], and the causes of package buffer.
+func (l *Ledger) GetCard(_ context.Context, req *wire.GetCardRequest) (*wire.GetCardResponse, error) {
+	account, err := l.account(req.GetPhone())
+	if err != nil {
+		return nil, err
+	}
+	var stamps int32
+	err = l.Queue.View(func(tx *buffer.ReadTx) error {
+		stamps, err = parseCardRow(tx.Get(buffer.Cards, l.cardKey(account)))
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &wire.GetCardResponse{Card: l.card(stamps, l.Clock.Now())}, nil
+}
+
+// account returns the member's reference for a phone number.
+func (l *Ledger) account(phone string) ([]byte, error) {
+	if l.Refs == nil {
+		return nil, ErrNoMemberKey
+	}
+	ref, err := l.Refs.Account(phone)
+	if errors.Is(err, pci.ErrPhone) {
+		return nil, &Invalid{Field: "phone", Reason: ReasonFormat, Hint: "send it in E.164: a plus sign and 7 to 15 digits, such as +14155551234"}
+	}
+	return ref, err
+}
+
+// add writes an entry and the card that it leads to, and returns the card's stamps.
+func (l *Ledger) add(tx *buffer.Tx, account []byte, seq uint64, n int32) (int32, error) {
+	key := l.cardKey(account)
+	stamps, err := parseCardRow(tx.Get(buffer.Cards, key))
+	if err != nil {
+		return 0, err
+	}
+	if stamps > math.MaxInt32-n {
+		return 0, &Invalid{Field: "stamps", Reason: ReasonRange, Hint: "the card can't hold more stamps"}
+	}
+	stamps += n
+	epoch := tx.Epoch()
+	entry := append(append([]byte(nil), key...), epoch[:]...)
+	entry = binary.BigEndian.AppendUint64(entry, seq)
+	tx.Put(buffer.Entries, entry, binary.BigEndian.AppendUint32(nil, uint32(n)))
+	tx.Put(buffer.Cards, key, binary.BigEndian.AppendUint32(nil, uint32(stamps)))
+	return stamps, nil
+}
+
+// cardKey is programme ‖ 0 ‖ account.
+func (l *Ledger) cardKey(account []byte) []byte {
+	key := append([]byte(l.Programme.ID), 0)
+	return append(key, account...)
+}
+
+func parseCardRow(row []byte) (int32, error) {
+	switch len(row) {
+	case 0:
+		return 0, nil
+	case 4:
+		return int32(binary.BigEndian.Uint32(row)), nil
+	}
+	return 0, errCardRow
+}
+
+func (l *Ledger) card(stamps int32, now *wire.Clock) *wire.Card {
+	c := loyalty.CardOf(l.Programme, stamps)
+	return &wire.Card{
+		ProgrammeId: l.Programme.ID,
+		Progress:    c.Progress,
+		Of:          l.Programme.StampsPerReward,
+		Available:   c.Available,
+		Earned:      c.Earned,
+		Stamps:      c.Stamps,
+		AsOfUnixMs:  now.GetWallUnixMs(),
+		Offline:     !l.Online(),
+	}
+}
+
+// awarded returns the stamps asked for; unset means one.
+func awarded(req *wire.AwardStampsRequest) int32 {
+	if req.Stamps == nil {
+		return 1
+	}
+	return req.GetStamps()
+}
