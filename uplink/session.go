@@ -1,0 +1,157 @@
+package uplink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/grpc"
+	grpcbackoff "google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/keepalive"
+
+	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+const (
+	// maxLanes is how many lanes a Hello may name.
+	maxLanes = 64
+	// maxRecords is how many records a batch may hold.
+	maxRecords = 1000
+	// flowWindow is HTTP/2's window in both directions. A fixed one keeps gRPC from probing the bandwidth with pings,
+	// which cost half as many bytes again as a lone event.
+	flowWindow = 64 << 10
+	// probeTimeout is how long a probed link may take to answer.
+	probeTimeout = 20 * time.Second
+)
+
+// Why a session ends, where the client decides by it.
+var (
+	errNewLane  = errors.New("the queue has a lane that the backend was not told of")
+	errStalled  = errors.New("backend has not answered in time")
+	errFalseAck = errors.New("backend acknowledged records that were never sent")
+)
+
+// session is one stream, from Hello to its end.
+type session struct {
+	*Client
+	stream grpc.BidiStreamingClient[wire.ToBackend, wire.ToTerminal]
+	lanes  []*cursor
+	stall  *time.Timer   // ends the session when the backend owes an answer for too long
+	acks   chan struct{} // a token when an ack has made room in the window
+}
+
+// session opens one stream and serves it until something ends it. It always returns an error.
+func (c *Client) session(ctx context.Context) error {
+	tlsConfig, err := c.TLS.config(c.Terminal)
+	if err != nil {
+		return err
+	}
+	conn, err := grpc.NewClient("passthrough:///"+c.Backend,
+		grpc.WithTransportCredentials(credentials.NewTLS(tlsConfig)),
+		grpc.WithContextDialer(c.meter.dial),
+		grpc.WithStaticStreamWindowSize(flowWindow),
+		grpc.WithStaticConnWindowSize(flowWindow),
+		grpc.WithSharedWriteBuffer(true),
+		grpc.WithDisableServiceConfig(),
+		grpc.WithUserAgent("stampd"),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: c.Keepalive, Timeout: probeTimeout}),
+		// One attempt a connection: the client's own backoff decides on the next.
+		grpc.WithConnectParams(grpc.ConnectParams{Backoff: grpcbackoff.Config{BaseDelay: c.StallAfter, MaxDelay: c.StallAfter}, MinConnectTimeout: c.StallAfter}),
+	)
+	if err != nil {
+		return fmt.Errorf("cannot reach backend %s: %w", c.Backend, err)
+	}
+	defer conn.Close()
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+
+	s := &session{Client: c, acks: make(chan struct{}, 1)}
+	s.stall = time.AfterFunc(c.StallAfter, func() { cancel(errStalled) })
+	defer s.stall.Stop()
+	if err := s.open(ctx, conn); err != nil {
+		return ended(ctx, err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		cancel(s.receive(ctx))
+	}()
+	err = s.send(ctx)
+	cancel(err)
+	<-done
+	return ended(ctx, err)
+}
+
+// ended returns what really ended a session: of several errors, the one that came first.
+func ended(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil && !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return err
+}
+
+// open says Hello and takes the Welcome in.
+func (s *session) open(ctx context.Context, conn *grpc.ClientConn) error {
+	stream, err := wire.NewUplinkServiceClient(conn).Stream(ctx)
+	if err != nil {
+		return explain(err)
+	}
+	s.stream = stream
+	states := s.Queue.Lanes()
+	if len(states) > maxLanes {
+		states = append(states[:maxLanes-1:maxLanes-1], states[len(states)-1]) // the rest comes with the next session
+	}
+	hello := &wire.Hello{TerminalId: s.Terminal, AgentVersion: s.AgentVersion, BootId: s.BootID}
+	for i, l := range states {
+		s.lanes = append(s.lanes, &cursor{id: l.LaneID, index: uint32(i)})
+		hello.Lanes = append(hello.Lanes, &wire.LaneState{Lane: wire.Lane(l.Lane), Epoch: l.Epoch[:], Oldest: l.Oldest, Next: l.Next})
+	}
+	if err := stream.Send(&wire.ToBackend{Message: &wire.ToBackend_Hello{Hello: hello}}); err != nil {
+		_, err = stream.Recv() // it has the reason
+		return explain(err)
+	}
+	reply, err := stream.Recv()
+	if err != nil {
+		return explain(err)
+	}
+	return s.welcomed(ctx, reply.GetWelcome(), states)
+}
+
+// welcomed moves every lane to the backend's watermark.
+func (s *session) welcomed(ctx context.Context, w *wire.Welcome, states []buffer.LaneState) error {
+	if w == nil || len(w.GetWatermarks()) != len(states) {
+		return errors.New("backend's welcome does not answer the hello")
+	}
+	s.stall.Stop()
+	for i, mark := range w.GetWatermarks() {
+		c, held := s.lanes[i], states[i]
+		if mark.GetThrough() >= held.Next {
+			s.Alarm(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_FALSE_ACK, Subject: held.Lane.String()})
+			return fmt.Errorf("%w: %v through %d, the last one is %d", errFalseAck, held.LaneID, mark.GetThrough(), held.Next-1)
+		}
+		if held.Lane == buffer.Ledger && mark.GetThrough() < held.Acked {
+			return fmt.Errorf("backend has lost ledger records %d to %d, which it had acknowledged: restore its log", mark.GetThrough()+1, held.Acked)
+		}
+		if err := s.Queue.Ack(ctx, held.LaneID, mark.GetThrough(), nil); err != nil {
+			return err
+		}
+		c.acked, c.sent = mark.GetThrough(), mark.GetThrough()
+	}
+	s.mu.Lock()
+	s.state, s.lastErr = wire.UplinkState_UPLINK_STATE_ONLINE, ""
+	s.connects++
+	s.mu.Unlock()
+	s.acknowledged()
+	select {
+	case <-s.hurry: // what was asked for has happened
+	default:
+	}
+	s.Log.Info().Str("backend", s.Backend).Msg("uplink is up")
+	if s.ServerTime != nil {
+		s.ServerTime(time.UnixMilli(w.GetServerUnixMs()))
+	}
+	return nil
+}

@@ -1,0 +1,41 @@
+package uplink
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"os"
+
+	"github.com/stampd/stampd/uplink/identity"
+)
+
+// config reads the files and returns the client's side of mutual TLS 1.3. It fails when the certificate is not the
+// terminal's. No session tickets: Go's carry the client's chain, and cost more bytes than a full handshake.
+func (f Files) config(terminal string) (*tls.Config, error) {
+	cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the terminal's certificate: %w", err)
+	}
+	id, err := identity.FromCertificate(cert.Leaf)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use certificate %s: %w", f.Cert, err)
+	}
+	if id.Terminal != terminal {
+		return nil, fmt.Errorf("cannot use certificate %s: it is for terminal %q, this is %q", f.Cert, id.Terminal, terminal)
+	}
+	pem, err := os.ReadFile(f.CA)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the backend's CA: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(pem) {
+		return nil, fmt.Errorf("cannot use CA file %s: it holds no certificate", f.CA)
+	}
+	return &tls.Config{
+		MinVersion:       tls.VersionTLS13,
+		CurvePreferences: identity.Curves(),
+		Certificates:     []tls.Certificate{cert},
+		RootCAs:          roots,
+		ServerName:       f.ServerName,
+	}, nil
+}
