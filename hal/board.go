@@ -1,0 +1,181 @@
+package hal
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+const (
+	// openLimit is how long the first look at the hardware may take: a terminal must be ready for a payment soon.
+	openLimit = 200 * time.Millisecond
+	// maxParts is how many parts are remembered before those that are gone are forgotten: drivers that number a battery
+	// anew each time it is put in must not fill the memory.
+	maxParts = 32
+)
+
+// Names of parts. A battery's own name follows after the slash.
+const (
+	hostPart      = "host"
+	batteryPart   = "battery"
+	batteryPrefix = batteryPart + "/"
+)
+
+// Profile says where the parts of a terminal are.
+type Profile struct {
+	// SysRoot is where sysfs is mounted. Empty means /sys.
+	SysRoot string
+	// ProcRoot is where procfs is mounted. Empty means /proc.
+	ProcRoot string
+	// DataPath is a file or directory on the file system whose space is to be watched. Empty means /.
+	DataPath string
+	// Batteries are batteries beside those that the kernel lists. They need not be there yet.
+	Batteries []Battery
+}
+
+// Board is the terminal's hardware. It is safe for concurrent use.
+type Board struct {
+	machine *machine
+	drivers []batteryDriver
+
+	mu    sync.Mutex      // guards parts
+	parts map[string]Part // by name
+}
+
+// Part is one part of the hardware that was looked for, as it was at the last reading.
+type Part struct {
+	Name   string // "host", "battery/BAT0", or "battery" when there is none
+	Driver string // "gopsutil", "power_supply" or "profile"; empty when there is none
+	OK     bool   // whether it could be read
+	Detail string // why not, or what is to be known about it; nothing taken from outside
+}
+
+// Open returns the board that p describes. It never fails and takes no longer than 200 ms: what is missing is told of in
+// Found, and is looked for again at each reading, so that hardware that appears later is picked up.
+func Open(p Profile) *Board {
+	p.SysRoot = cmp.Or(p.SysRoot, "/sys")
+	p.ProcRoot = cmp.Or(p.ProcRoot, "/proc")
+	p.DataPath = cmp.Or(p.DataPath, "/")
+	b := &Board{
+		machine: newMachine(p),
+		drivers: []batteryDriver{
+			{"power_supply", NewPowerSupply(sysfs(p.SysRoot)).Batteries},
+			{"profile", func(context.Context) ([]Battery, error) { return p.Batteries, nil }},
+		},
+		parts: make(map[string]Part),
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), openLimit)
+	defer cancel()
+	b.Host(ctx)
+	b.Batteries(ctx)
+	return b
+}
+
+// Found returns every part that was looked for, in the order of their names, as it was at its last reading.
+func (b *Board) Found() []Part {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return slices.SortedFunc(maps.Values(b.parts), func(x, y Part) int { return cmp.Compare(x.Name, y.Name) })
+}
+
+// Host reads the processor, the memory, the disk and the network. What can't be read is unset; the share of the
+// processor is since the last call, by whomever. The caller owns the reading.
+func (b *Board) Host(ctx context.Context) *wire.Host {
+	reading, missing := b.machine.read(ctx)
+	if ctx.Err() != nil {
+		return reading
+	}
+	part := Part{Name: hostPart, Driver: "gopsutil", OK: true}
+	if len(missing) > 0 {
+		part.Detail = "unknown: " + strings.Join(missing, ", ")
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.parts[part.Name] = part
+	return reading
+}
+
+// App reads how the process with that id performs, and calls it by that name: at most 64 characters. The error wraps
+// ErrGone when there is no such process. The caller owns the reading.
+func (b *Board) App(ctx context.Context, name string, pid int) (*wire.AppPerformance, error) {
+	return b.machine.application(ctx, name, pid)
+}
+
+// Batteries reads every battery that is there now. Those that can't be read are left out, and told of in Found. The caller
+// owns the readings.
+func (b *Board) Batteries(ctx context.Context) []*wire.Battery {
+	var readings []*wire.Battery
+	now := make(map[string]Part)
+	failed := make(map[string]error) // by driver, why it could not look
+	for _, d := range b.drivers {
+		found, err := d.list(ctx)
+		if err != nil {
+			failed[d.name] = err
+		}
+		for _, battery := range found {
+			reading, err := battery.Read(ctx)
+			if err == nil {
+				readings = append(readings, reading)
+			}
+			now[batteryPrefix+battery.Name()] = partOf(d, battery, err)
+		}
+	}
+	if ctx.Err() == nil {
+		b.remember(now, failed)
+	}
+	return readings
+}
+
+// partOf returns what is to be told of a battery after an attempt to read it.
+func partOf(d batteryDriver, battery Battery, err error) Part {
+	part := Part{Name: batteryPrefix + battery.Name(), Driver: d.name, OK: err == nil}
+	if err != nil {
+		part.Detail = reason(err)
+	} else if n, ok := battery.(noter); ok {
+		part.Detail = n.Note()
+	}
+	return part
+}
+
+// reason returns why a part can't be read, in words of this package alone.
+func reason(err error) string {
+	for _, known := range []error{ErrGone, ErrHung} {
+		if errors.Is(err, known) {
+			return known.Error()
+		}
+	}
+	return ErrUnusable.Error()
+}
+
+// remember keeps what was found of the batteries. One that was found earlier and is not in now is gone, or its driver
+// failed.
+func (b *Board) remember(now map[string]Part, failed map[string]error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for name, part := range b.parts {
+		if !strings.HasPrefix(name, batteryPrefix) {
+			continue
+		}
+		if !part.OK && len(b.parts) > maxParts {
+			delete(b.parts, name)
+			continue
+		}
+		part.OK, part.Detail = false, reason(cmp.Or(failed[part.Driver], ErrGone))
+		b.parts[name] = part
+	}
+	maps.Copy(b.parts, now)
+	delete(b.parts, batteryPart)
+	for name := range b.parts {
+		if strings.HasPrefix(name, batteryPrefix) {
+			return
+		}
+	}
+	b.parts[batteryPart] = Part{Name: batteryPart, Detail: ErrGone.Error()}
+}

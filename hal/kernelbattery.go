@@ -1,0 +1,131 @@
+package hal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// kernelBatteryLimit is how long a whole reading may take: less than its attributes may take one after another.
+const kernelBatteryLimit = 3 * time.Second
+
+// kernelBattery is a battery of the class power_supply.
+type kernelBattery struct {
+	class *PowerSupply
+	dir   string
+
+	mu   sync.Mutex // guards sign
+	sign sign
+}
+
+// Name returns the name of its directory, cleaned.
+func (b *kernelBattery) Name() string { return cleanName(b.dir) }
+
+// Note tells of a driver whose sign of the current is not used.
+func (b *kernelBattery) Note() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.sign.distrusted {
+		return "sign=inverted"
+	}
+	return ""
+}
+
+// Read reads every attribute, one after another: on most gauges each of them is a transfer on the same bus.
+func (b *kernelBattery) Read(ctx context.Context) (*wire.Battery, error) {
+	within, cancel := context.WithTimeout(ctx, kernelBatteryLimit)
+	defer cancel()
+	hung := false
+	get := attributes(func(name string) []byte {
+		content, err := b.class.read(within, b.dir, name)
+		hung = hung || errors.Is(err, ErrHung) || errors.Is(err, context.DeadlineExceeded)
+		return content
+	})
+	_, err := b.class.read(within, b.dir, "type")
+	if present := get.number("present", 0, 1); errors.Is(err, ErrGone) || present != nil && *present == 0 {
+		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), ErrGone)
+	}
+	reading := get.battery()
+	reading.Name = b.Name()
+	reading.CurrentUa = b.signed(reading.Status, reading.CurrentUa)
+	switch useful := useful(reading); {
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case !useful && hung:
+		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), ErrHung)
+	case !useful:
+		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), ErrUnusable)
+	}
+	reading.ExternalPower = b.class.externalPower(within)
+	return reading, nil
+}
+
+// signed returns the current with its sign corrected.
+func (b *kernelBattery) signed(status wire.ChargeStatus, current *int64) *int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.sign.apply(status, current)
+}
+
+// useful tells whether a reading says anything about the state of the battery.
+func useful(r *wire.Battery) bool {
+	return r.Status != wire.ChargeStatus_CHARGE_STATUS_UNSPECIFIED || r.CapacityPercent != nil ||
+		r.VoltageUv != nil || r.CurrentUa != nil || r.TemperatureDecicelsius != nil
+}
+
+// attributes returns the content of an attribute by its name, or nothing.
+type attributes func(name string) []byte
+
+// battery reads what the schema has of a battery. The ranges are the schema's, or narrower where no battery that runs a
+// terminal can be: 0 V is a driver that does not measure, 3,700 µV one that counts in millivolts; a full charge of 0 is a
+// gauge that has not learned it yet.
+func (get attributes) battery() *wire.Battery {
+	return &wire.Battery{
+		Status:                 parseStatus(get("status")),
+		CapacityPercent:        convert[uint32](get.capacity()),
+		VoltageUv:              get.number("voltage_now", 1_000_000, 100_000_000),
+		CurrentUa:              get.number("current_now", -100_000_000, 100_000_000),
+		TemperatureDecicelsius: convert[int32](get.number("temp", -400, 1_250)),
+		ChargeFullUah:          get.content("charge_full"),
+		ChargeFullDesignUah:    get.content("charge_full_design"),
+		EnergyFullUwh:          get.content("energy_full"),
+		EnergyFullDesignUwh:    get.content("energy_full_design"),
+		Cycles:                 convert[uint32](get.number("cycle_count", 1, 100_000)), // 0 means "not available"
+		Health:                 parseWord(get("health")),
+	}
+}
+
+// capacity returns the charge left in percent. Where the driver does not say, it is what is in the battery now as a
+// share of what was in it when full, in µAh or in µWh but never of one in the other: the kernel leaves that to its users.
+func (get attributes) capacity() *int64 {
+	if percent := get.number("capacity", 0, 100); percent != nil {
+		return percent
+	}
+	for _, unit := range []string{"charge", "energy"} {
+		now, full := get.number(unit+"_now", 0, 1_000_000_000), get.content(unit+"_full")
+		if now != nil && full != nil && *now <= *full {
+			return new(*now * 100 / *full)
+		}
+	}
+	return nil
+}
+
+// content returns how much a full battery holds, in µAh or µWh.
+func (get attributes) content(name string) *int64 { return get.number(name, 1, 1_000_000_000) }
+
+// number returns a number from least to most, or nil.
+func (get attributes) number(name string, least, most int64) *int64 {
+	return parseNumber(get(name), least, most)
+}
+
+// convert returns a number that is known to fit, in a narrower type.
+func convert[N int32 | uint32](n *int64) *N {
+	if n == nil {
+		return nil
+	}
+	return new(N(*n))
+}
