@@ -16,10 +16,11 @@ import (
 // cellular link, and no more.
 const serverTolerance = 2 * time.Second
 
-// A wall clock outside these years was never set: it starts at the epoch of a board or of its firmware, or has wrapped.
-var (
-	oldestWall = time.Date(2024, time.January, 1, 0, 0, 0, 0, time.UTC)
-	newestWall = time.Date(2038, time.January, 1, 0, 0, 0, 0, time.UTC)
+// A wall clock outside these times, in milliseconds since 1970, was never set: it starts at the epoch of a board or of its
+// firmware, or has wrapped.
+const (
+	oldestWall = 1_704_067_200_000 // 2024-01-01T00:00:00Z
+	newestWall = 2_145_916_800_000 // 2038-01-01T00:00:00Z, too late
 )
 
 // Clock reads every clock that the terminal has. It is safe for concurrent use, and sets none of them.
@@ -50,13 +51,14 @@ func NewClock(procRoot string) *Clock {
 // confidence. The caller owns the message.
 func (c *Clock) Now() *wire.Clock {
 	wall := c.wall()
-	now := &wire.Clock{WallUnixMs: new(wall.UnixMilli()), BootId: c.BootID()}
+	ms := wall.UnixMilli()
+	now := &wire.Clock{WallUnixMs: &ms, BootId: c.BootID()}
 	boot, known := c.sinceBoot()
 	if known {
 		now.BootMs = new(boot.Milliseconds())
 	}
 	switch {
-	case wall.Before(oldestWall) || !wall.Before(newestWall):
+	case ms < oldestWall || ms >= newestWall:
 		now.Confidence = wire.ClockConfidence_CLOCK_CONFIDENCE_UNSET
 	case c.synchronised():
 		now.Confidence = wire.ClockConfidence_CLOCK_CONFIDENCE_NTP

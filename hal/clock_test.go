@@ -35,6 +35,7 @@ func (b *bench) clock() *Clock {
 }
 
 func TestClockConfidence(t *testing.T) {
+	oldest, newest := time.UnixMilli(oldestWall), time.UnixMilli(newestWall)
 	day := time.Date(2026, time.March, 3, 12, 0, 0, 0, time.UTC)
 	for _, test := range []struct {
 		name   string
@@ -46,10 +47,10 @@ func TestClockConfidence(t *testing.T) {
 	}{
 		{name: "epoch of a board", wall: time.Unix(0, 0), none: true, want: unset},
 		{name: "before 1970", wall: time.Unix(-1, 0), none: true, want: unset},
-		{name: "last moment of 2023", wall: oldestWall.Add(-1), none: true, want: unset},
-		{name: "first moment of 2024", wall: oldestWall, none: true, want: rtc},
-		{name: "last moment of 2037", wall: newestWall.Add(-1), none: true, want: rtc},
-		{name: "first moment of 2038", wall: newestWall, none: true, want: unset},
+		{name: "last moment of 2023", wall: oldest.Add(-1), none: true, want: unset},
+		{name: "first moment of 2024", wall: oldest, none: true, want: rtc},
+		{name: "last moment of 2037", wall: newest.Add(-1), none: true, want: rtc},
+		{name: "first moment of 2038", wall: newest, none: true, want: unset},
 		{name: "epoch, and the kernel claims NTP", wall: time.Unix(0, 0), sync: true, none: true, want: unset},
 		{name: "epoch, and the backend agrees", wall: time.Unix(0, 0), want: unset},
 		{name: "nothing known", wall: day, none: true, want: rtc},
@@ -83,7 +84,7 @@ func TestClockConfidence(t *testing.T) {
 
 // The confidence that the backend gave must not outlive a step of the wall clock, and must come back with a new check.
 func TestClockServerTimeAfterStep(t *testing.T) {
-	b := bench{wall: oldestWall.Add(24 * time.Hour), boot: time.Minute}
+	b := bench{wall: time.UnixMilli(oldestWall).Add(24 * time.Hour), boot: time.Minute}
 	c := b.clock()
 	pass := func(d time.Duration) { b.wall, b.boot = b.wall.Add(d), b.boot+d }
 	expect := func(when string, want wire.ClockConfidence) {
@@ -104,9 +105,9 @@ func TestClockServerTimeAfterStep(t *testing.T) {
 }
 
 func TestClockWithoutBootTime(t *testing.T) {
-	b := bench{wall: oldestWall, noBoot: true}
+	b := bench{wall: time.UnixMilli(oldestWall), noBoot: true}
 	c := b.clock()
-	c.SetServerTime(oldestWall)
+	c.SetServerTime(b.wall)
 	now := c.Now()
 	if now.BootMs != nil || now.Confidence != rtc {
 		t.Errorf("got %v; want an unknown time since boot, and RTC", now)

@@ -92,10 +92,11 @@ func (m *machine) cpu(ctx context.Context) (fill, error) {
 	}
 	elapsed := total(all[0]) - total(*last)
 	idle := all[0].Idle + all[0].Iowait - last.Idle - last.Iowait
-	if elapsed <= 0 || idle < 0 {
+	if elapsed <= 0 {
 		return nil, errUnknown
 	}
-	share := uint32(math.Round(10_000 * max(0, 1-idle/elapsed)))
+	busy := 1 - idle/elapsed // iowait may go back a little (proc(5))
+	share := uint32(math.Round(10_000 * min(max(0, busy), 1)))
 	return func(h *wire.Host) { h.CpuCentipercent = &share }, nil
 }
 

@@ -1,6 +1,7 @@
 package hal
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -44,12 +45,12 @@ func (s sysfs) ReadFile(name string) ([]byte, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: err}
 	}
 	defer unix.Close(fd)
-	page := make([]byte, attributeSize)
-	n, err := retry(func() (int, error) { return unix.Read(fd, page) })
+	var page [attributeSize]byte
+	n, err := retry(func() (int, error) { return unix.Read(fd, page[:]) })
 	if err != nil {
 		return nil, &fs.PathError{Op: "read", Path: name, Err: err}
 	}
-	return page[:n], nil
+	return bytes.Clone(page[:n]), nil
 }
 
 // retry calls again what a signal interrupted.
