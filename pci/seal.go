@@ -40,7 +40,7 @@ func NewSealer(key [32]byte) (*Sealer, error) {
 func (s *Sealer) KeyID() [4]byte { return s.id }
 
 // Seal appends nonce, ciphertext and tag of plaintext to dst and returns the result. aad is authenticated and not
-// stored. To seal in place, dst must not overlap plaintext: the nonce comes first.
+// stored. dst and plaintext must not overlap.
 func (s *Sealer) Seal(dst, plaintext, aad []byte) []byte {
 	return s.aead.Seal(dst, nil, plaintext, aad)
 }

@@ -8,6 +8,8 @@ const (
 	KindTrack1 = "track1"
 	// KindTrack2 is track 2 of a magnetic stripe, or its equivalent on a chip (EMV tag 57).
 	KindTrack2 = "track2"
+	// KindCVV is a card verification code with its label.
+	KindCVV = "cvv"
 	// KindUnknownFields is data that the schema has no field for, and that therefore can't be checked.
 	KindUnknownFields = "unknown_fields"
 	// KindUncheckable is a message or field that the guard can't look into.
