@@ -2,6 +2,7 @@ package buffer
 
 import (
 	"context"
+	"errors"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -14,7 +15,7 @@ const trimChunk = 1024
 type op struct {
 	fn       func(*Tx) error      // a caller's writes; its error undoes them and nothing else
 	internal func(*commit) error  // the queue's own writes; its error undoes the commit
-	err      error                // what fn returned
+	err      error                // what fn returned, or that there was no room
 	done     func(committed bool) // told in the end, with the queue's lock held; may be nil
 }
 
@@ -34,18 +35,14 @@ type commit struct {
 // error is one of this package's causes. Callers that arrive together share a commit; fn runs alone, on any of their
 // goroutines, and must not block. When ctx ends before the commit, the outcome is not known.
 func (q *Queue) Update(ctx context.Context, fn func(*Tx) error) error {
-	o := &op{fn: fn}
-	if err := q.do(ctx, o); err != nil {
-		return err
-	}
-	return o.err
+	return q.do(ctx, &op{fn: fn})
 }
 
 func (q *Queue) do(ctx context.Context, o *op) error {
 	if err := q.group.Do(ctx, o); err != nil {
 		return classify("store in the queue", err)
 	}
-	return nil
+	return o.err
 }
 
 // commitBatch is what the group calls, from one goroutine at a time.
@@ -77,6 +74,9 @@ func (q *Queue) commitBatch(batch []*op) error {
 // transact runs the batch in one transaction of the file.
 func (q *Queue) transact(batch []*op) (*commit, error) {
 	c := &commit{q: q, trims: map[LaneID]laneRecord{}}
+	if q.db == nil {
+		return c, q.why()
+	}
 	err := guarded(func() error {
 		tx, err := q.db.Begin(true)
 		if err != nil {
@@ -109,7 +109,11 @@ func (q *Queue) transact(batch []*op) (*commit, error) {
 // apply runs one op inside the transaction. What it returns undoes the whole commit.
 func (c *commit) apply(o *op) error {
 	if o.internal != nil {
-		return o.internal(c)
+		err := o.internal(c)
+		if errors.Is(err, ErrFull) { // said before anything is written: nobody else's concern
+			o.err, err = err, nil
+		}
+		return err
 	}
 	t := &Tx{tx: c.tx, epoch: c.ledger.id.Epoch, next: c.ledger.next}
 	if o.err = o.fn(t); o.err != nil {

@@ -32,6 +32,12 @@ func (q *Queue) Read(id LaneID, from uint64, maxRecords, maxBytes int) ([]Record
 		records = q.readFile(tx, id, from, maxRecords, maxBytes)
 		return nil
 	})
+	if err == nil && len(records) == 0 && l == q.current {
+		// What was in the file has been dropped, and so has some of what followed it in memory.
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		records = q.readMemory(from, maxRecords, maxBytes)
+	}
 	return records, err
 }
 

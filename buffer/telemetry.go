@@ -142,53 +142,68 @@ func (q *Queue) due(now time.Time) (wait time.Duration, spill bool) {
 // spill writes all telemetry in memory to the file, in one commit.
 func (q *Queue) spill(ctx context.Context) error {
 	q.mu.Lock()
-	records := q.memory
-	id := q.current.id
-	told := q.current.told
-	size := int64(q.memoryBytes)
+	empty := len(q.memory) == 0
+	q.mu.Unlock()
+	if empty {
+		return nil
+	}
+	s := &spilling{q: q}
+	return q.do(ctx, &op{internal: s.write, done: s.written})
+}
+
+// spilling is one move of telemetry from memory to the file.
+type spilling struct {
+	q    *Queue
+	row  laneRecord
+	last uint64 // the last seq that was written; 0 when there was nothing to write
+}
+
+// write puts what is in memory now into the commit. Commits run one at a time, and so do moves.
+func (s *spilling) write(c *commit) error {
+	q := s.q
+	q.mu.Lock()
+	records, size := q.memory, int64(q.memoryBytes)
+	s.row = q.current.laneRecord
+	if s.row.ordinal == 0 {
+		s.row.ordinal = q.ordinal + 1
+		s.row.acked = q.current.told // nothing was in the file before
+	}
 	q.mu.Unlock()
 	if len(records) == 0 {
 		return nil
 	}
-	last := records[len(records)-1].seq
-	var row laneRecord
-	o := &op{
-		internal: func(c *commit) error {
-			q.mu.Lock()
-			row = q.current.laneRecord
-			if row.ordinal == 0 {
-				row.ordinal = q.ordinal + 1
-			}
-			q.mu.Unlock()
-			row.next = last + 1
-			row.acked = max(row.acked, min(told, last))
-			if err := c.makeRoom(size, q.opts.MaxSize-q.opts.LedgerReserve); err != nil {
-				return err
-			}
-			c.dirty = true
-			b := c.tx.Bucket(bucketTelemetry)
-			b.FillPercent = 1
-			for _, r := range records {
-				if err := b.Put(recordKey(id, r.seq), q.sealer.seal(id, r.seq, head{}, r.payload)); err != nil {
-					return err
-				}
-			}
-			return row.put(c.tx)
-		},
-		done: func(committed bool) {
-			if !committed {
-				return
-			}
-			q.current.ordinal, q.current.acked, q.current.stored = row.ordinal, row.acked, last
-			q.ordinal = max(q.ordinal, row.ordinal)
-			// Whatever is still in memory up to last is on disk now.
-			n := 0
-			for n < len(q.memory) && q.memory[n].seq <= last {
-				q.memoryBytes -= len(q.memory[n].payload) + recordOverhead
-				n++
-			}
-			q.forget(n)
-		},
+	if err := c.makeRoom(size, q.opts.MaxSize-q.opts.LedgerReserve); err != nil {
+		return err
 	}
-	return q.do(ctx, o)
+	c.dirty = true
+	b := c.tx.Bucket(bucketTelemetry)
+	b.FillPercent = 1 // keys only ever grow
+	for _, r := range records {
+		if err := b.Put(recordKey(s.row.id, r.seq), q.sealer.seal(s.row.id, r.seq, head{}, r.payload)); err != nil {
+			return err
+		}
+	}
+	s.last = records[len(records)-1].seq
+	s.row.next = s.last + 1
+	if t, trimmed := c.trims[s.row.id]; trimmed {
+		s.row.acked = t.acked
+	}
+	return s.row.put(c.tx)
+}
+
+// written lets go of what is in the file now. The queue's lock is held.
+func (s *spilling) written(committed bool) {
+	if !committed || s.last == 0 {
+		return
+	}
+	q := s.q
+	q.current.ordinal, q.current.stored = s.row.ordinal, s.last
+	q.current.acked = max(q.current.acked, s.row.acked)
+	q.ordinal = max(q.ordinal, s.row.ordinal)
+	n := 0
+	for n < len(q.memory) && q.memory[n].seq <= s.last {
+		q.memoryBytes -= len(q.memory[n].payload) + recordOverhead
+		n++
+	}
+	q.forget(n)
 }
