@@ -1,0 +1,226 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/stampd/stampd/agent/collect"
+	"github.com/stampd/stampd/agent/localapi"
+	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/hal"
+	"github.com/stampd/stampd/loyalty"
+	"github.com/stampd/stampd/loyalty/ledger"
+	"github.com/stampd/stampd/pci"
+	"github.com/stampd/stampd/uplink"
+	"github.com/stampd/stampd/uplink/identity"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// How long each part may take to stop. Together they stay under the 5 seconds that the init system and the docs promise.
+const (
+	apiPatience   = 1 * time.Second // for calls in progress
+	flushPatience = 2 * time.Second // for one attempt to send what is queued
+)
+
+// agent is everything that runs, in the order in which it is built.
+type agent struct {
+	cfg     Config
+	log     zerolog.Logger
+	version Version
+
+	clock     *hal.Clock
+	guard     *pci.Guard
+	queue     *buffer.Queue
+	ledger    *ledger.Ledger
+	uplink    *uplink.Client
+	board     *hal.Board
+	collector *collect.Collector
+	api       *localapi.Server
+}
+
+// run builds the agent bottom-up, runs it until ctx ends, and stops it top-down. What is broken on the terminal (no
+// battery, no certificate, no network, a damaged or unwritable queue) is reported by the running agent; an error here
+// means that it can't run at all: another one does, its key can't be used, or its socket can't be made.
+func run(ctx context.Context, cfg Config, log zerolog.Logger, version Version) error {
+	a := &agent{cfg: cfg, log: log, version: version}
+	if err := a.build(); err != nil {
+		return err
+	}
+	log.Info().Str("version", version.Version).Str("terminal", cfg.Terminal.ID).Str("socket", cfg.Local.Socket).Msg("stampd is ready")
+	return errors.Join(a.serve(ctx), a.queue.Close())
+}
+
+func (a *agent) build() error {
+	cfg := a.cfg
+	a.clock = hal.NewClock(cfg.Hardware.ProcRoot)
+	a.guard = pci.NewGuard(uplink.PackBlock)
+
+	var err error
+	if a.queue, err = a.openQueue(); err != nil {
+		return err
+	}
+	a.uplink = uplink.New(uplink.Options{
+		Queue:   a.queue,
+		Backend: cfg.Uplink.Backend,
+		TLS: uplink.Files{
+			Cert: cfg.Uplink.Cert, Key: cfg.Uplink.Key, CA: cfg.Uplink.CA, ServerName: cfg.Uplink.serverName(),
+		},
+		Terminal:           cfg.Terminal.ID,
+		AgentVersion:       a.version.Version,
+		BootID:             a.clock.BootID(),
+		Window:             cfg.Uplink.Window,
+		BatchBytes:         int(cfg.Uplink.BatchSize),
+		BackoffMin:         cfg.Uplink.BackoffMin.Duration,
+		BackoffMax:         cfg.Uplink.BackoffMax.Duration,
+		FirstContactSpread: cfg.Uplink.FirstContactSpread.Duration,
+		StallAfter:         cfg.Uplink.StallAfter.Duration,
+		Keepalive:          cfg.Uplink.Keepalive.Duration,
+		Alarm:              a.audit,
+		ServerTime:         a.clock.SetServerTime,
+		Log:                a.log.With().Str("part", "uplink").Logger(),
+	})
+	a.ledger, err = ledger.New(ledger.Options{
+		Queue: a.queue,
+		Guard: a.guard,
+		Programme: loyalty.Programme{
+			ID: cfg.Loyalty.ProgrammeID, Version: cfg.Loyalty.ProgrammeVersion,
+			StampsPerReward: cfg.Loyalty.StampsPerReward, MaxStampsPerPurchase: cfg.Loyalty.MaxStampsPerPurchase,
+		},
+		Refs:   a.memberKey(),
+		Clock:  a.clock,
+		Online: a.uplink.Online,
+	})
+	if err != nil {
+		return errors.Join(err, a.queue.Close())
+	}
+	a.board = hal.Open(hal.Profile{
+		SysRoot: cfg.Hardware.SysRoot, ProcRoot: cfg.Hardware.ProcRoot, DataPath: filepath.Dir(cfg.Queue.Path),
+	})
+	a.collector = collect.New(collect.Options{
+		Board: a.board, Clock: a.clock, Guard: a.guard, Sink: a.queue,
+		Version:      a.version.Version,
+		BatteryEvery: cfg.Telemetry.BatteryEvery.Duration,
+		HostEvery:    cfg.Telemetry.HostEvery.Duration,
+		AppEvery:     cfg.Telemetry.AppEvery.Duration,
+		Jitter:       cfg.Telemetry.Jitter,
+		BlockEvery:   cfg.Telemetry.BlockEvery.Duration,
+		Violated:     a.violated,
+		Log:          a.log.With().Str("part", "collect").Logger(),
+	})
+	a.api, err = localapi.Listen(localapi.Options{
+		Socket:    cfg.Local.Socket,
+		POSUIDs:   cfg.Local.POSUIDs,
+		AdminUIDs: cfg.Local.AdminUIDs,
+		Terminal:  identity.ID{Terminal: cfg.Terminal.ID, Merchant: cfg.Terminal.Merchant},
+		Version:   a.version.Version,
+		Ledger:    a.ledger,
+		Guard:     a.guard,
+		Queue:     a.queue,
+		Uplink:    a.uplink,
+		Board:     a.board,
+		Log:       a.log.With().Str("part", "local API").Logger(),
+	})
+	if err != nil {
+		return errors.Join(err, a.queue.Close())
+	}
+	for _, file := range a.queue.SetAside() {
+		a.log.Error().Str("file", file).Msg("damaged queue file was set aside")
+		a.audit(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_QUEUE_SET_ASIDE, Subject: "queue"})
+	}
+	return nil
+}
+
+// serve runs every part until ctx ends or the local API fails, and stops them: first what brings new records, then what
+// sends them.
+func (a *agent) serve(ctx context.Context) error {
+	collecting, stopCollecting := context.WithCancel(context.Background())
+	sending, stopSending := context.WithCancel(context.Background())
+	defer stopCollecting()
+	defer stopSending()
+	var collector, sender sync.WaitGroup
+	sender.Go(func() { _ = a.uplink.Run(sending) })
+	collector.Go(func() { a.collector.Run(collecting) })
+	failed := make(chan error, 1)
+	go func() { failed <- a.api.Serve() }()
+	stopNotifying := a.notify()
+	defer stopNotifying()
+
+	var err error
+	select {
+	case <-ctx.Done():
+	case err = <-failed:
+		err = fmt.Errorf("local API ended: %w", err)
+	}
+	a.log.Info().Msg("stampd is stopping")
+
+	shutdown, cancel := context.WithTimeout(context.Background(), apiPatience)
+	defer cancel()
+	err = errors.Join(err, a.api.Shutdown(shutdown))
+	stopCollecting()
+	collector.Wait()
+
+	flush, cancel := context.WithTimeout(context.Background(), flushPatience)
+	defer cancel()
+	if waiting, complete := a.uplink.Flush(flush); !complete {
+		a.log.Info().Uint64("waiting", waiting).Msg("what is still queued is kept for the next start")
+	}
+	stopSending()
+	sender.Wait()
+	return err
+}
+
+func (a *agent) openQueue() (*buffer.Queue, error) {
+	cfg := a.cfg.Queue
+	key, err := pci.LoadOrCreateKey(cfg.KeyFile)
+	if err != nil {
+		return nil, err
+	}
+	keys, err := pci.NewSealer(key)
+	if err != nil {
+		return nil, err
+	}
+	return buffer.Open(buffer.Options{
+		Path:            cfg.Path,
+		Terminal:        a.cfg.Terminal.ID,
+		Keys:            keys,
+		MaxSize:         int64(cfg.MaxSize),
+		LedgerReserve:   int64(cfg.LedgerReserve),
+		TelemetryMemory: int(cfg.TelemetryMemory),
+		SpillAfter:      cfg.SpillAfter.Duration,
+		Log:             a.log.With().Str("part", "queue").Logger(),
+	})
+}
+
+// memberKey loads the merchant's key, or returns nil: stamps are then refused with the reason, and payments go on.
+func (a *agent) memberKey() *pci.RefKey {
+	path := a.cfg.Loyalty.MemberKeyFile
+	if path == "" {
+		return nil
+	}
+	key, err := pci.LoadKey(path)
+	if err != nil {
+		a.log.Error().Err(err).Msg("member key can't be used; stamps are refused")
+		return nil
+	}
+	return pci.NewRefKey(key)
+}
+
+// audit records a security event, and says so in the log if even that fails.
+func (a *agent) audit(event *wire.Audit) {
+	ctx, cancel := context.WithTimeout(context.Background(), apiPatience)
+	defer cancel()
+	if err := a.ledger.Audit(ctx, event); err != nil {
+		a.log.Error().Err(err).Stringer("kind", event.GetKind()).Msg("security event can't be recorded")
+	}
+}
+
+// violated records that a reading held what no reading may hold.
+func (a *agent) violated(v *pci.Violation) {
+	a.audit(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_PAN_DETECTED, Subject: v.Field, Found: v.Kind})
+}
