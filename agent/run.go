@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -177,6 +178,9 @@ func (a *agent) serve(ctx context.Context) error {
 
 func (a *agent) openQueue() (*buffer.Queue, error) {
 	cfg := a.cfg.Queue
+	if err := os.MkdirAll(filepath.Dir(cfg.KeyFile), 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the folder of the queue's key: %w", err)
+	}
 	key, err := pci.LoadOrCreateKey(cfg.KeyFile)
 	if err != nil {
 		return nil, err
