@@ -1,0 +1,135 @@
+// Package collect reads the terminal on schedule: readings become events, and events become blocks of telemetry.
+//
+// It is for the agent's run loop alone. Everything it records goes through the guard into the telemetry lane; it never
+// touches the ledger, never waits for the disk or the network, and never fails: what can't be read, may not be recorded or
+// can't be stored is left out and counted.
+package collect
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/stampd/stampd/hal"
+	"github.com/stampd/stampd/pci"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// Sink is where blocks go: the queue's telemetry lane.
+type Sink interface {
+	// AppendTelemetry takes a block and returns its number. An error means that the block was not taken.
+	AppendTelemetry(block pci.Clean) (seq uint64, err error)
+}
+
+// Options is what a [Collector] is made of.
+type Options struct {
+	Board *hal.Board
+	Clock *hal.Clock
+	Guard *pci.Guard // with a packer
+	Sink  Sink
+
+	// Version is the agent's, for events that tell it: up to 64 characters.
+	Version string
+
+	// BatteryEvery, HostEvery and AppEvery are the pauses between readings of each kind. Zero means 5 minutes: readings
+	// of a day then cost less than 100 KB on the wire.
+	BatteryEvery, HostEvery, AppEvery time.Duration
+	// Jitter is the random part of each pause, 0 to 0.5 of it.
+	Jitter float64
+	// BlockEvery is how long a block is held after its first event. Zero means 60 seconds.
+	BlockEvery time.Duration
+	// MaxEvents is how many events a block holds, 1 to 1,000. Zero means 100.
+	MaxEvents int
+
+	// Violated is told of each reading that the guard refused, and must return soon. It may be called from several
+	// goroutines at once. Nil means that nobody wants to know.
+	Violated func(*pci.Violation)
+	Log      zerolog.Logger
+}
+
+// Collector reads the terminal. Make one with [New], and let it [Collector.Run].
+type Collector struct {
+	opts   Options
+	power  powerWatch
+	parts  partWatch
+	urgent allowance // belongs to the goroutine that reads batteries
+
+	mu    sync.Mutex // guards block and stats
+	block block
+	stats Stats
+	due   *time.Timer // fires when the block has been held for long enough
+}
+
+// Stats counts what became of events since the collector was made.
+type Stats struct {
+	Events  uint64 // taken by the sink, in blocks
+	Blocks  uint64 // taken by the sink
+	Refused uint64 // events that the guard refused
+	Dropped uint64 // events in blocks that the sink did not take
+}
+
+// New returns a collector that reads nothing yet.
+func New(opts Options) *Collector {
+	opts.BatteryEvery = cmp.Or(opts.BatteryEvery, 5*time.Minute)
+	opts.HostEvery = cmp.Or(opts.HostEvery, 5*time.Minute)
+	opts.AppEvery = cmp.Or(opts.AppEvery, 5*time.Minute)
+	opts.BlockEvery = cmp.Or(opts.BlockEvery, 60*time.Second)
+	opts.MaxEvents = min(cmp.Or(opts.MaxEvents, 100), 1000)
+	if opts.Violated == nil {
+		opts.Violated = func(*pci.Violation) {}
+	}
+	due := time.NewTimer(opts.BlockEvery)
+	due.Stop()
+	return &Collector{
+		opts:   opts,
+		power:  make(powerWatch),
+		parts:  partWatch{absent: make(map[string]int)},
+		urgent: allowance{every: opts.BlockEvery},
+		due:    due,
+	}
+}
+
+// Run records that the agent started, reads the terminal until ctx ends, and records that the agent stops. When it returns,
+// the last block is with the sink. It may be called once.
+func (c *Collector) Run(ctx context.Context) {
+	c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STARTED})
+	c.Flush()
+
+	// All kinds share one raster, so that their readings fall into the same blocks; it starts anywhere, so that a fleet
+	// does not report in step.
+	longest := max(c.opts.BatteryEvery, c.opts.HostEvery, c.opts.AppEvery)
+	raster := schedule{base: time.Now().Add(-rand.N(longest)), jitter: c.opts.Jitter}
+
+	var readers sync.WaitGroup
+	readers.Go(func() { c.watchBatteries(ctx, raster) })
+	readers.Go(func() { raster.with(c.opts.HostEvery).run(ctx, c.readHost) })
+	readers.Go(func() { raster.with(c.opts.AppEvery).run(ctx, c.readApp) })
+	for ctx.Err() == nil {
+		select {
+		case <-c.due.C:
+			c.Flush()
+		case <-ctx.Done():
+		}
+	}
+	readers.Wait()
+
+	c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STOPPING})
+	c.Flush()
+}
+
+// Stats returns the counters. It is safe for concurrent use.
+func (c *Collector) Stats() Stats {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stats
+}
+
+// lifecycle records an event of the agent or of one of its parts.
+func (c *Collector) lifecycle(l *wire.Lifecycle) {
+	l.Version = c.opts.Version
+	c.record(&wire.Event{Body: &wire.Event_Lifecycle{Lifecycle: l}})
+}
