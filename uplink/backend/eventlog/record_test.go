@@ -1,0 +1,89 @@
+package eventlog
+
+import (
+	"bytes"
+	"testing"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// newer returns an event with a body in a field that this schema lacks.
+func newer(t testing.TB, number protowire.Number) []byte {
+	b := marshal(t, &wire.Event{Clock: &wire.Clock{BootMs: proto.Int64(1)}})
+	b = protowire.AppendTag(b, number, protowire.BytesType)
+	return protowire.AppendBytes(b, []byte{8, 1})
+}
+
+func TestDecode(t *testing.T) {
+	const (
+		l         = wire.Lane_LANE_LEDGER
+		m         = wire.Lane_LANE_TELEMETRY
+		ok        = wire.RejectReason_REJECT_REASON_UNSPECIFIED
+		malformed = wire.RejectReason_REJECT_REASON_MALFORMED
+		tooLarge  = wire.RejectReason_REJECT_REASON_TOO_LARGE
+	)
+	event := payment(t, "k")
+	tests := []struct {
+		name   string
+		lane   wire.Lane
+		record []byte
+		want   wire.RejectReason
+		events int
+	}{
+		{"event", l, event, ok, 1},
+		{"newer kind", l, newer(t, 99), ok, 1},
+		{"newer field with a known body", l, append(bytes.Clone(event), newer(t, 99)...), ok, 1},
+		{"nothing", l, nil, malformed, 0},
+		{"clock only", l, marshal(t, &wire.Event{Clock: &wire.Clock{}}), malformed, 0},
+		{"newer kind without clock", l, protowire.AppendBytes(protowire.AppendTag(nil, 99, protowire.BytesType), []byte{8, 1}), malformed, 0},
+		{"unknown number below the kinds", l, newer(t, 5), malformed, 0},
+		{"known kind of a wrong type", l, protowire.AppendVarint(protowire.AppendTag(newer(t, 99), 10, protowire.VarintType), 1), malformed, 0},
+		{"text", l, []byte("GET / HTTP/1.1"), malformed, 0},
+		{"cut", l, event[:len(event)-1], malformed, 0},
+		{"invalid UTF-8", l, bytes.Replace(event, []byte("EUR"), []byte{'E', 0xff, 'R'}, 1), malformed, 0},
+		{"a block in the ledger", l, block(t, 2), malformed, 0},
+		{"largest", l, make([]byte, MaxRecordBytes), malformed, 0},
+		{"too large", l, make([]byte, MaxRecordBytes+1), tooLarge, 0},
+		{"block", m, block(t, 3), ok, 3},
+		{"largest block", m, block(t, MaxRecords), ok, MaxRecords},
+		{"block too long", m, block(t, MaxRecords+1), malformed, 0},
+		{"empty block", m, nil, malformed, 0},
+		{"an event in telemetry", m, event, malformed, 0},
+		{"block with a bad event", m, append(block(t, 2), marshal(t, &wire.TelemetryBlock{Events: [][]byte{{1}}})...), malformed, 0},
+		{"block with an empty event", m, marshal(t, &wire.TelemetryBlock{Events: [][]byte{nil}}), malformed, 0},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			events, reason := Decode(tt.lane, tt.record)
+			if reason != tt.want || len(events) != tt.events {
+				t.Errorf("Decode = %d events, %v; want %d, %v", len(events), reason, tt.events, tt.want)
+			}
+		})
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(true, payment(f, "k"))
+	f.Add(true, newer(f, 99))
+	f.Add(false, block(f, 3))
+	f.Fuzz(func(t *testing.T, isLedger bool, record []byte) {
+		lane := wire.Lane_LANE_TELEMETRY
+		if isLedger {
+			lane = wire.Lane_LANE_LEDGER
+		}
+		events, reason := Decode(lane, record)
+		if (len(events) > 0) != (reason == wire.RejectReason_REJECT_REASON_UNSPECIFIED) {
+			t.Fatalf("%d events with reason %v", len(events), reason)
+		}
+		for _, e := range events {
+			// What was read can be written and read again, and says the same.
+			again := decodeEvent(marshal(t, e))
+			if again == nil || !proto.Equal(e, again) {
+				t.Errorf("%v became %v", e, again)
+			}
+		}
+	})
+}
