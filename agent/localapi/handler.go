@@ -1,0 +1,96 @@
+package localapi
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stampd/stampd/pci"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// newHandler returns what answers one procedure: it looks at how the request was decoded, shows it to the guard, makes
+// the call, and turns every error into a refusal. A panic is an internal error of that one call.
+func newHandler[Req, Res any](s *Server, procedure string, call func(context.Context, *Req) (*Res, error)) http.Handler {
+	serve := func(ctx context.Context, in *connect.Request[request[Req]]) (out *connect.Response[Res], err error) {
+		defer func() {
+			if r := recover(); r != nil {
+				// What was thrown may quote the request, and so may the arguments in a stack trace.
+				s.Log.Error().Str("call", procedure).Strs("at", whereabouts()).Msg("call panicked")
+				out, err = nil, refuseInternal().connectError()
+			}
+		}()
+		if in.Msg.refusal != nil {
+			return nil, in.Msg.refusal.connectError()
+		}
+		ctx, cancel := limited(ctx)
+		defer cancel()
+		if err := s.Guard.Inspect(any(&in.Msg.message).(proto.Message)); err != nil {
+			return nil, s.refuse(ctx, procedure, err)
+		}
+		if err := ctx.Err(); err != nil {
+			return nil, s.refuse(ctx, procedure, err)
+		}
+		res, err := call(ctx, &in.Msg.message)
+		if err != nil {
+			return nil, s.refuse(ctx, procedure, err)
+		}
+		return connect.NewResponse(res), nil
+	}
+	return connect.NewUnaryHandler(procedure, serve,
+		connect.WithCodec(protoCodec{}), connect.WithCodec(jsonCodec{}),
+		connect.WithCompression("gzip", nil, nil)) // the socket is faster, and 64 KiB of it can't become more
+}
+
+// refuse turns the error of a call into what the caller is told, and raises the alarm for cardholder data.
+func (s *Server) refuse(ctx context.Context, procedure string, err error) *connect.Error {
+	if v := new(pci.Violation); errors.As(err, &v) && isCardholderData(v) {
+		s.alarm(ctx, v)
+	}
+	r := refusalOf(err)
+	if r.code == connect.CodeInternal {
+		// The caller is told nothing of the cause.
+		s.Log.Error().Str("call", procedure).Err(err).Msg("call failed")
+	}
+	return r.connectError()
+}
+
+// alarm records that cardholder data was offered and refused (PCI DSS 12.10.7), once a minute for each field.
+func (s *Server) alarm(ctx context.Context, v *pci.Violation) {
+	if !s.alarms.due(v.Field + " " + v.Kind) {
+		return
+	}
+	who, known := callerOf(ctx)
+	s.Log.Warn().Str("field", v.Field).Str("kind", v.Kind).Uint32("uid", who.uid).Int32("pid", who.pid).Msg("refused cardholder data")
+	// The alarm is raised whether or not the caller waits for it.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), callTimeout)
+	defer cancel()
+	audit := &wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_PAN_DETECTED, Subject: v.Field, Found: v.Kind}
+	if known {
+		audit.CallerUid = &who.uid
+	}
+	if err := s.Ledger.Audit(ctx, audit); err != nil {
+		s.Log.Error().Err(err).Msg("cannot record that cardholder data was refused")
+	}
+}
+
+// whereabouts returns the innermost calls of the agent's own that led to a panic, as file:line.
+func whereabouts() []string {
+	pcs := make([]uintptr, 64)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	var at []string
+	for more := true; more && len(at) < 12; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		if i := strings.Index(f.File, "stampd/"); i >= 0 {
+			at = append(at, f.File[i:]+":"+strconv.Itoa(f.Line))
+		}
+	}
+	return at
+}

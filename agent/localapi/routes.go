@@ -1,0 +1,33 @@
+package localapi
+
+import (
+	"context"
+	"net/http"
+	"time"
+
+	"github.com/stampd/stampd/uplink/wire/wireconnect"
+)
+
+// route is one call: who may make it, how long it may take, and what answers it.
+type route struct {
+	least   role
+	timeout time.Duration
+	handler http.Handler
+}
+
+// table is every call that there is. What is not in it can't be called.
+func (s *Server) table() map[string]route {
+	t := map[string]route{}
+	add(s, t, wireconnect.LocalServiceRecordPaymentProcedure, rolePOS, callTimeout, s.Ledger.RecordPayment)
+	add(s, t, wireconnect.LocalServiceAwardStampsProcedure, rolePOS, callTimeout, s.Ledger.AwardStamps)
+	add(s, t, wireconnect.LocalServiceGetCardProcedure, rolePOS, callTimeout, s.Ledger.GetCard)
+	add(s, t, wireconnect.LocalServiceStatusProcedure, rolePOS, callTimeout, s.status)
+	add(s, t, wireconnect.LocalServiceFlushProcedure, rolePOS, flushTimeout, s.flush)
+	return t
+}
+
+// add adds one call to the table.
+func add[Req, Res any](s *Server, t map[string]route, procedure string, least role, timeout time.Duration,
+	call func(context.Context, *Req) (*Res, error)) {
+	t[procedure] = route{least: least, timeout: timeout, handler: newHandler(s, procedure, call)}
+}
