@@ -1,0 +1,109 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
+
+	"github.com/stampd/stampd/uplink/wire/wireconnect"
+)
+
+// answerTimeout is how long a command waits for the agent. A payment takes two disk flushes, of which the worst flash
+// cards have been seen to take seconds.
+const answerTimeout = 10 * time.Second
+
+// addClientFlags adds the flags of a command that asks the agent.
+func addClientFlags(cmd *cobra.Command) {
+	cmd.Flags().String("socket", "", "the agent's socket (default: the config's local.socket)")
+	cmd.Flags().Bool("json", false, "print the answer as JSON")
+}
+
+// newClient returns a client of the agent that cmd's flags name, and a context with its time limit.
+func newClient(cmd *cobra.Command, timeout time.Duration) (context.Context, context.CancelFunc, *client, error) {
+	socket, err := socketOf(cmd)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	var dialer net.Dialer
+	transport := &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		},
+		DisableCompression: true,
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+	c := &client{
+		LocalServiceClient: wireconnect.NewLocalServiceClient(&http.Client{Transport: transport}, "http://stampd"),
+		socket:             socket,
+	}
+	return ctx, func() { cancel(); transport.CloseIdleConnections() }, c, nil
+}
+
+// client asks a running agent.
+type client struct {
+	wireconnect.LocalServiceClient
+	socket string
+}
+
+// socketOf returns the path of the agent's socket. A config file that this user may not read matters only when it was
+// named.
+func socketOf(cmd *cobra.Command) (string, error) {
+	if socket, _ := cmd.Flags().GetString("socket"); socket != "" {
+		return socket, nil
+	}
+	path, _ := cmd.Flags().GetString("config")
+	cfg, err := loadConfig(path)
+	switch {
+	case err == nil:
+		return cfg.Local.Socket, nil
+	case path == "" && errors.Is(err, fs.ErrPermission):
+		return defaultConfig().Local.Socket, nil
+	}
+	return "", err
+}
+
+// unreachableError says that the agent can't be asked.
+type unreachableError struct {
+	problem string
+	hint    string
+}
+
+func (e *unreachableError) Error() string { return e.problem }
+
+// reach turns a failure to connect into an *unreachableError, and returns any other error as it is.
+func (c *client) reach(err error) error {
+	var dial *net.OpError
+	if !errors.As(err, &dial) || dial.Op != "dial" {
+		return err
+	}
+	e := &unreachableError{problem: fmt.Sprintf("cannot reach the agent at %s", c.socket)}
+	switch {
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+		e.problem += ": it does not run"
+		e.hint = "start it with 'stampd run' or 'systemctl start stampd'; --socket or --config names another socket"
+	case errors.Is(err, fs.ErrPermission):
+		e.problem += ": no permission"
+		e.hint = "run as root, or as a user of the socket's group that is listed in local.pos_uids"
+	default:
+		e.problem += ": " + dial.Err.Error()
+	}
+	return e
+}
+
+// ask calls the agent and returns its answer.
+func ask[Req, Res any](ctx context.Context, c *client,
+	call func(context.Context, *connect.Request[Req]) (*connect.Response[Res], error), req *Req) (*Res, error) {
+	res, err := call(ctx, connect.NewRequest(req))
+	if err != nil {
+		return nil, c.reach(err)
+	}
+	return res.Msg, nil
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// errNotFlushed says that the time was over before everything was stored.
+var errNotFlushed = errors.New("not everything is stored by the backend yet")
+
+// maxWait is the longest that the agent waits for a flush (FlushRequest.wait_ms).
+const maxWait = 10 * time.Minute
+
+func newFlushCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "flush",
+		Short: "Send what is queued now, without waiting for the next attempt",
+		Long: `Ask the agent to send what is queued now. With --wait, wait until the backend has
+stored everything that was queued at the call: exit 0 when it has, 4 when not.`,
+		Example: `  stampd flush
+  stampd flush --wait
+  stampd flush --wait=5m && stampd status`,
+	}
+	addClientFlags(cmd)
+	wait := cmd.Flags().Duration("wait", 0, "how long to wait, up to 10m; 60s when given without a time")
+	cmd.Flags().Lookup("wait").NoOptDefVal = "60s"
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if *wait < 0 || *wait > maxWait {
+			return &usageError{problem: "cannot wait that long", hint: "--wait takes up to 10m"}
+		}
+		ctx, cancel, c, err := newClient(cmd, *wait+answerTimeout)
+		if err != nil {
+			return err
+		}
+		defer cancel()
+		res, err := ask(ctx, c, c.Flush, &wire.FlushRequest{WaitMs: uint32(wait.Milliseconds())})
+		if err != nil {
+			return err
+		}
+		if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
+			err = printJSON(cmd.OutOrStdout(), res)
+		} else {
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d records waiting\n", res.GetWaiting())
+		}
+		if err == nil && *wait > 0 && !res.GetComplete() {
+			return errNotFlushed
+		}
+		return err
+	}
+	return cmd
+}

@@ -1,0 +1,134 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stampd/stampd/loyalty"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+func newPaymentCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "payment",
+		Short:   "Record a payment",
+		Example: "  stampd payment record --key order-17/auth --kind authorised --amount 12.50 --currency EUR",
+	}
+	cmd.AddCommand(newPaymentRecordCommand())
+	return cmd
+}
+
+func newPaymentRecordCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "record",
+		Short: "Record one step of a payment",
+		Long: `Record one step in the life of a payment. When it exits with 0 the step is on disk
+and stays there until the backend has stored it. The same --key with the same
+request gives the same answer and records nothing new; with another request it
+is refused.
+
+Amounts are decimal numbers in the currency's own decimals: 12.50 EUR, 1250 JPY,
+12.500 KWD. Never give a card's number: it is refused, and the attempt is audited.`,
+		Example: `  stampd payment record --key order-17/auth --kind authorised --auth-mode online \
+      --amount 12.50 --currency EUR --card-brand visa --card-last4 4242
+  stampd payment record --key order-17/refund --kind refunded --original-key order-17/auth \
+      --amount 3 --currency EUR --json`,
+	}
+	addClientFlags(cmd)
+	f := addPaymentFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := require(cmd, "key", "kind", "amount", "currency"); err != nil {
+			return err
+		}
+		payment, err := f.payment(cmd)
+		if err != nil {
+			return err
+		}
+		ctx, cancel, c, err := newClient(cmd, answerTimeout)
+		if err != nil {
+			return err
+		}
+		defer cancel()
+		res, err := ask(ctx, c, c.RecordPayment, &wire.RecordPaymentRequest{Payment: payment})
+		if err != nil {
+			return err
+		}
+		if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
+			return printJSON(cmd.OutOrStdout(), res)
+		}
+		printRecorded(cmd.OutOrStdout(), res.GetSeq(), res.GetDuplicate())
+		return nil
+	}
+	return cmd
+}
+
+// paymentFlags are the flags that make a payment.
+type paymentFlags struct {
+	kind, authMode, entryMode, verification *enumFlag
+	text                                    wire.Payment // what is taken as it is given
+	card                                    wire.PaymentCard
+}
+
+func addPaymentFlags(cmd *cobra.Command) *paymentFlags {
+	f := &paymentFlags{
+		kind:         newEnumFlag(wire.PaymentKind_PAYMENT_KIND_UNSPECIFIED),
+		authMode:     newEnumFlag(wire.AuthMode_AUTH_MODE_UNSPECIFIED),
+		entryMode:    newEnumFlag(wire.EntryMode_ENTRY_MODE_UNSPECIFIED),
+		verification: newEnumFlag(wire.CardholderVerification_CARDHOLDER_VERIFICATION_UNSPECIFIED),
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.text.IdempotencyKey, "key", "", "your name for this step, unique on this terminal (required)")
+	flags.Var(f.kind, "kind", "what happened: "+orList(f.kind.names())+" (required)")
+	flags.String("amount", "", "total, tip and surcharge included (required)")
+	flags.StringVar(&f.text.Currency, "currency", "", "ISO 4217 code, such as EUR (required)")
+	flags.Var(f.authMode, "auth-mode", "who decided: "+orList(f.authMode.names()))
+	flags.String("tip", "", "tip inside the amount")
+	flags.String("surcharge", "", "surcharge inside the amount")
+	flags.String("cashback", "", "cash handed out beside the amount")
+	flags.Var(f.entryMode, "entry-mode", "how the card was read: "+orList(f.entryMode.names()))
+	flags.Var(f.verification, "verification", "how the cardholder was verified: "+orList(f.verification.names()))
+	flags.StringVar(&f.text.OriginalKey, "original-key", "", "the key of the step that this one voids, refunds, reverses or settles")
+	flags.StringVar(&f.text.OrderRef, "order-ref", "", "the shop's order number")
+	flags.StringVar(&f.text.Stan, "stan", "", "system trace audit number, 6 digits")
+	flags.StringVar(&f.text.Rrn, "rrn", "", "retrieval reference number, 12 letters or digits")
+	flags.StringVar(&f.text.AuthCode, "auth-code", "", "authorisation code, up to 6 letters or digits")
+	flags.StringVar(&f.text.ResponseCode, "response-code", "", "response code, 2 letters or digits")
+	flags.StringVar(&f.card.Brand, "card-brand", "", "card scheme, such as visa")
+	flags.StringVar(&f.card.Last4, "card-last4", "", "last four digits of the card's number")
+	flags.StringVar(&f.card.Par, "card-par", "", "Payment Account Reference")
+	flags.StringVar(&f.card.Token, "card-token", "", "the acquirer's token for the card")
+	return f
+}
+
+// payment returns what the flags say. Amounts are the only thing that is judged here: the rest is the agent's to refuse.
+func (f *paymentFlags) payment(cmd *cobra.Command) (*wire.Payment, error) {
+	decimals, ok := loyalty.Exponent(f.text.Currency)
+	if !ok {
+		return nil, &usageError{problem: "--currency is not an ISO 4217 code", hint: "give three capital letters, such as EUR"}
+	}
+	amounts := map[string]*int64{}
+	for _, name := range []string{"amount", "tip", "surcharge", "cashback"} {
+		if !cmd.Flags().Changed(name) {
+			continue
+		}
+		text, _ := cmd.Flags().GetString(name)
+		v, err := parseAmount(text, decimals)
+		if err != nil {
+			return nil, &usageError{problem: fmt.Sprintf("cannot read --%s: %v", name, err), hint: "such as --" + name + " " + exampleAmount(decimals)}
+		}
+		amounts[name] = &v
+	}
+	p := &f.text
+	p.Kind = wire.PaymentKind(f.kind.value)
+	p.AuthMode = wire.AuthMode(f.authMode.value)
+	p.EntryMode = wire.EntryMode(f.entryMode.value)
+	p.CardholderVerification = wire.CardholderVerification(f.verification.value)
+	p.AmountMinor = *amounts["amount"]
+	p.TipMinor, p.SurchargeMinor, p.CashbackMinor = amounts["tip"], amounts["surcharge"], amounts["cashback"]
+	if c := &f.card; c.Brand+c.Last4+c.Par+c.Token != "" {
+		p.Card = c
+	}
+	return p, nil
+}

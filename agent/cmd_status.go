@@ -1,0 +1,168 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+func newStatusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "Say how the agent, its queue and its uplink are",
+		Example: "  stampd status\n  stampd status --json --socket /tmp/stampd.sock",
+	}
+	addClientFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		ctx, cancel, c, err := newClient(cmd, answerTimeout)
+		if err != nil {
+			return err
+		}
+		defer cancel()
+		res, err := ask(ctx, c, c.Status, &wire.StatusRequest{})
+		if err != nil {
+			return err
+		}
+		if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
+			return printJSON(cmd.OutOrStdout(), res)
+		}
+		printStatus(cmd.OutOrStdout(), newPalette(cmd.OutOrStdout()), res)
+		return nil
+	}
+	return cmd
+}
+
+// printStatus writes one screen.
+func printStatus(w io.Writer, p palette, s *wire.StatusResponse) {
+	fmt.Fprintf(w, "stampd %s, terminal %s of merchant %s, up %s\n", known(s.GetVersion()), known(s.GetTerminalId()),
+		known(s.GetMerchantId()), span(time.Duration(s.GetUptimeSeconds())*time.Second))
+	printUplink(w, p, s.GetUplink())
+	printBacklog(w, p, s.GetLanes())
+	printQueue(w, p, s.GetQueue())
+	printParts(w, p, s.GetParts())
+	refused := fmt.Sprintf("requests refused for cardholder data: %d", s.GetCardholderDataRefused())
+	if s.GetCardholderDataRefused() > 0 {
+		refused = p.bad(refused)
+	}
+	fips := "FIPS 140-3 mode off"
+	if s.GetFipsEnabled() {
+		fips = "FIPS 140-3 mode on"
+	}
+	row(w, "security", refused+", "+fips)
+}
+
+func printUplink(w io.Writer, p palette, u *wire.UplinkStatus) {
+	var state string
+	switch u.GetState() {
+	case wire.UplinkState_UPLINK_STATE_ONLINE:
+		state = p.good("online")
+	case wire.UplinkState_UPLINK_STATE_CONNECTING:
+		state = p.warn("connecting")
+	case wire.UplinkState_UPLINK_STATE_WAITING:
+		state = p.warn("waiting")
+		if u.NextAttemptInMs != nil {
+			state += ", next attempt in " + span(time.Duration(u.GetNextAttemptInMs())*time.Millisecond)
+		}
+	case wire.UplinkState_UPLINK_STATE_DISABLED:
+		row(w, "uplink", p.warn("disabled")+": no backend is configured, everything stays in the queue")
+		return
+	default:
+		state = "unknown"
+	}
+	row(w, "uplink", state+", backend "+known(u.GetBackend()))
+	stored := "nothing stored since start"
+	if u.SinceAckMs != nil {
+		stored = "last stored " + span(time.Duration(u.GetSinceAckMs())*time.Millisecond) + " ago"
+	}
+	row(w, "", fmt.Sprintf("%s, sent %s, received %s, connected %d times", stored, bytesOf(u.GetSentBytes()),
+		bytesOf(u.GetReceivedBytes()), u.GetConnects()))
+	if u.GetLastError() != "" {
+		row(w, "", p.dim("last attempt ended: "+printable(u.GetLastError())))
+	}
+}
+
+func printBacklog(w io.Writer, p palette, lanes []*wire.LaneStatus) {
+	if len(lanes) == 0 {
+		row(w, "backlog", "unknown")
+		return
+	}
+	names := []string{"ledger", "telemetry"}
+	depth, inMemory := map[string]uint64{}, map[string]uint64{}
+	for _, l := range lanes {
+		name := strings.ToLower(strings.TrimPrefix(l.GetLane().String(), "LANE_"))
+		depth[name] += l.GetDepth()
+		inMemory[name] += l.GetInMemory()
+	}
+	var parts []string
+	for _, name := range names {
+		text := fmt.Sprintf("%s %d", name, depth[name])
+		if inMemory[name] > 0 {
+			text += fmt.Sprintf(" (%d in memory)", inMemory[name])
+		}
+		parts = append(parts, text)
+	}
+	text := strings.Join(parts, ", ")
+	if depth["ledger"] > 0 {
+		text = p.warn(text)
+	}
+	row(w, "backlog", text)
+}
+
+func printQueue(w io.Writer, p palette, q *wire.QueueStatus) {
+	if q == nil {
+		row(w, "queue", "unknown")
+		return
+	}
+	row(w, "queue", fmt.Sprintf("%s, %s of %s, %d quarantined, %d dropped", printable(known(q.GetPath())),
+		bytesOf(q.GetSizeBytes()), bytesOf(q.GetMaxBytes()), q.GetQuarantined(), q.GetDropped()))
+	if q.GetFault() != "" {
+		row(w, "", p.bad("fault: "+printable(q.GetFault())))
+	}
+}
+
+func printParts(w io.Writer, p palette, parts []*wire.PartStatus) {
+	if len(parts) == 0 {
+		row(w, "hardware", "unknown")
+	}
+	label := "hardware"
+	for _, part := range parts {
+		state := p.good("found")
+		if !part.GetFound() {
+			state = p.warn("missing")
+		}
+		text := fmt.Sprintf("%s %s", part.GetPart(), state)
+		if part.GetDriver() != "" {
+			text += " by " + part.GetDriver()
+		}
+		if part.GetDetail() != "" {
+			text += ": " + printable(part.GetDetail())
+		}
+		row(w, label, text)
+		label = ""
+	}
+}
+
+func row(w io.Writer, label, text string) { fmt.Fprintf(w, "  %-9s %s\n", label, text) }
+
+// known returns s, or "unknown" when it is empty.
+func known(s string) string {
+	if s == "" {
+		return "unknown"
+	}
+	return s
+}
+
+// printable replaces what would move a terminal's cursor.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, s)
+}

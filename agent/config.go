@@ -1,0 +1,197 @@
+package main
+
+import (
+	"net"
+	"strconv"
+	"time"
+)
+
+// Config is every setting of the agent. A file overrides [defaultConfig]; `stampd config show` prints the result. The
+// comments below are printed with it.
+type Config struct {
+	Terminal  TerminalConfig  `toml:"terminal" comment:"Who this terminal is."`
+	Local     LocalConfig     `toml:"local" comment:"The socket that the POS app talks to."`
+	Queue     QueueConfig     `toml:"queue" comment:"What is kept until the backend has stored it."`
+	Uplink    UplinkConfig    `toml:"uplink" comment:"The way to the backend."`
+	Hardware  HardwareConfig  `toml:"hardware" comment:"Where the kernel's files are. Other than the defaults only for tests and containers."`
+	Telemetry TelemetryConfig `toml:"telemetry" comment:"How often the terminal is read."`
+	Loyalty   LoyaltyConfig   `toml:"loyalty" comment:"The stamp cards."`
+	Log       LogConfig       `toml:"log" comment:"What the agent writes to standard error."`
+}
+
+// TerminalConfig says who the terminal is.
+type TerminalConfig struct {
+	ID       string `toml:"id" comment:"The terminal's id, as in its certificate: 1 to 64 of a-z, 0-9, dot and dash. Must be set."`
+	Merchant string `toml:"merchant" comment:"The merchant's id, as in the certificate: 1 to 64 of a-z, 0-9, dot and dash. Must be set."`
+}
+
+// LocalConfig is the local API.
+type LocalConfig struct {
+	Socket    string   `toml:"socket" comment:"Path of the unix socket: absolute, up to 100 bytes."`
+	POSUIDs   []uint32 `toml:"pos_uids" comment:"User ids that may record payments and stamps. root and the agent's own user always may."`
+	AdminUIDs []uint32 `toml:"admin_uids" comment:"User ids that may do everything."`
+}
+
+// QueueConfig is the queue.
+type QueueConfig struct {
+	Path            string   `toml:"path" comment:"The queue file. Its directory is created."`
+	KeyFile         string   `toml:"key_file" comment:"The key that records are sealed with: 64 hex digits, mode 0600. Created at the first start."`
+	MaxSize         ByteSize `toml:"max_size" comment:"How large the file may get, 8MiB to 16GiB. 64MiB holds the payments of weeks offline."`
+	LedgerReserve   ByteSize `toml:"ledger_reserve" comment:"The part of max_size that telemetry may not use, 1MiB to three quarters of it: readings never cost a payment its room."`
+	TelemetryMemory ByteSize `toml:"telemetry_memory" comment:"Memory for readings before they are written, 64KiB to 64MiB. While online nothing gets this far, and no flash is worn."`
+	SpillAfter      Duration `toml:"spill_after" comment:"How long a reading may wait in memory, 1s to 1h. At most this much of readings is lost at a power cut; payments and stamps never are."`
+}
+
+// UplinkConfig is the way to the backend.
+type UplinkConfig struct {
+	Backend            string   `toml:"backend" comment:"Address of the backend, host:port. Empty: no uplink, everything stays in the queue."`
+	ServerName         string   `toml:"server_name" comment:"Name in the backend's certificate. Empty: the host of backend."`
+	Cert               string   `toml:"cert" comment:"The terminal's certificate chain, PEM. Read again when the file changes. Must be set when backend is, as the next two."`
+	Key                string   `toml:"key" comment:"The certificate's private key, PEM."`
+	CA                 string   `toml:"ca" comment:"The authorities that the backend's certificate may come from, PEM. The system's are never used."`
+	Window             int      `toml:"window" comment:"Batches on their way without an answer, 1 to 64. 8 of 256KiB fill a link of 16 Mbit/s with 1 s of delay."`
+	BatchSize          ByteSize `toml:"batch_size" comment:"Size of a batch, 4KiB to 256KiB. Above 256KiB the backend refuses it."`
+	BackoffMin         Duration `toml:"backoff_min" comment:"Wait before the second attempt, 100ms to backoff_max. Doubled at each failure, with full jitter."`
+	BackoffMax         Duration `toml:"backoff_max" comment:"Longest wait between attempts, up to 1h."`
+	FirstContactSpread Duration `toml:"first_contact_spread" comment:"The first attempt comes at a random time within this, up to 10m, so that a fleet does not return from a power cut as one."`
+	StallAfter         Duration `toml:"stall_after" comment:"A batch without an answer for this long ends the stream, 5s to 10m. Above the worst delay of a bad cell."`
+	Keepalive          Duration `toml:"keepalive" comment:"Pause after which an idle connection is probed, 10s to 1h. Carriers forget a connection after 5 to 30 minutes; each probe costs some 100 bytes."`
+}
+
+// HardwareConfig is where the kernel's files are.
+type HardwareConfig struct {
+	SysRoot  string `toml:"sys_root" comment:"Where sysfs is mounted."`
+	ProcRoot string `toml:"proc_root" comment:"Where procfs is mounted."`
+}
+
+// TelemetryConfig is how often the terminal is read.
+type TelemetryConfig struct {
+	BatteryEvery Duration `toml:"battery_every" comment:"Battery, 1s to 24h."`
+	HostEvery    Duration `toml:"host_every" comment:"Processor, memory, disk and network, 1s to 24h."`
+	AppEvery     Duration `toml:"app_every" comment:"The agent's own process, 1s to 24h."`
+	BlockEvery   Duration `toml:"block_every" comment:"Readings are put into one block for this long, 1s to 1h: a larger block costs fewer bytes each."`
+	Jitter       float64  `toml:"jitter" comment:"Random part of each pause, 0.0 to 0.5, so that a fleet does not report in step."`
+}
+
+// LoyaltyConfig is the stamp cards.
+type LoyaltyConfig struct {
+	ProgrammeID          string `toml:"programme_id" comment:"The programme that stamps count for: 1 to 64 of a-z, 0-9, dot and dash."`
+	ProgrammeVersion     uint32 `toml:"programme_version" comment:"Version of its rules, from 1."`
+	StampsPerReward      int32  `toml:"stamps_per_reward" comment:"Stamps that earn a reward, 1 to 1000: 9 is \"buy nine, get one free\"."`
+	MaxStampsPerPurchase int32  `toml:"max_stamps_per_purchase" comment:"Stamps that one purchase may give, 1 to 1000."`
+	MemberKeyFile        string `toml:"member_key_file" comment:"The merchant's key, from which members get their references: 64 hex digits, mode 0600. Empty: stamps are refused."`
+}
+
+// LogConfig is the log.
+type LogConfig struct {
+	Level  string `toml:"level" comment:"trace, debug, info, warn or error."`
+	Format string `toml:"format" comment:"json, console, or auto: console on a terminal, else json."`
+}
+
+// defaultConfig returns the settings that hold where the file says nothing.
+func defaultConfig() Config {
+	return Config{
+		Local: LocalConfig{
+			Socket:    "/run/stampd/stampd.sock",
+			POSUIDs:   []uint32{},
+			AdminUIDs: []uint32{},
+		},
+		Queue: QueueConfig{
+			Path:            "/var/lib/stampd/queue.db",
+			KeyFile:         "/var/lib/stampd/queue.key",
+			MaxSize:         64 * MiB,
+			LedgerReserve:   16 * MiB,
+			TelemetryMemory: 4 * MiB,
+			SpillAfter:      Duration{60 * time.Second},
+		},
+		Uplink: UplinkConfig{
+			Window:             8,
+			BatchSize:          256 * KiB,
+			BackoffMin:         Duration{1 * time.Second},
+			BackoffMax:         Duration{60 * time.Second},
+			FirstContactSpread: Duration{10 * time.Second},
+			StallAfter:         Duration{60 * time.Second},
+			Keepalive:          Duration{5 * time.Minute},
+		},
+		Hardware: HardwareConfig{SysRoot: "/sys", ProcRoot: "/proc"},
+		Telemetry: TelemetryConfig{
+			BatteryEvery: Duration{60 * time.Second},
+			HostEvery:    Duration{60 * time.Second},
+			AppEvery:     Duration{5 * time.Minute},
+			BlockEvery:   Duration{60 * time.Second},
+			Jitter:       0.1,
+		},
+		Loyalty: LoyaltyConfig{
+			ProgrammeID:          "stamps",
+			ProgrammeVersion:     1,
+			StampsPerReward:      9,
+			MaxStampsPerPurchase: 1,
+		},
+		Log: LogConfig{Level: "info", Format: "auto"},
+	}
+}
+
+// check hands everything that is wrong with the settings to the checker, in the order of the file.
+func (c *Config) check(ck *checker) {
+	ck.id("terminal.id", c.Terminal.ID)
+	ck.id("terminal.merchant", c.Terminal.Merchant)
+
+	ck.path("local.socket", c.Local.Socket)
+	ck.that(len(c.Local.Socket) <= 100, "local.socket", "want a path of up to 100 bytes: the kernel takes no longer one")
+
+	ck.path("queue.path", c.Queue.Path)
+	ck.path("queue.key_file", c.Queue.KeyFile)
+	ck.size("queue.max_size", c.Queue.MaxSize, 8*MiB, 16*GiB)
+	ck.size("queue.ledger_reserve", c.Queue.LedgerReserve, 1*MiB, c.Queue.MaxSize/4*3)
+	ck.size("queue.telemetry_memory", c.Queue.TelemetryMemory, 64*KiB, 64*MiB)
+	ck.duration("queue.spill_after", c.Queue.SpillAfter, time.Second, time.Hour)
+
+	u := c.Uplink
+	if u.Backend != "" {
+		host, port, err := net.SplitHostPort(u.Backend)
+		n, portErr := strconv.ParseUint(port, 10, 16)
+		ck.that(err == nil && host != "" && portErr == nil && n > 0, "uplink.backend", `want host:port, such as "gateway.example:8443"`)
+		ck.path("uplink.cert", u.Cert)
+		ck.path("uplink.key", u.Key)
+		ck.path("uplink.ca", u.CA)
+	}
+	ck.integer("uplink.window", int64(u.Window), 1, 64)
+	ck.size("uplink.batch_size", u.BatchSize, 4*KiB, 256*KiB)
+	ck.duration("uplink.backoff_min", u.BackoffMin, 100*time.Millisecond, u.BackoffMax.Duration)
+	ck.duration("uplink.backoff_max", u.BackoffMax, 100*time.Millisecond, time.Hour)
+	ck.duration("uplink.first_contact_spread", u.FirstContactSpread, 0, 10*time.Minute)
+	ck.duration("uplink.stall_after", u.StallAfter, 5*time.Second, 10*time.Minute)
+	ck.duration("uplink.keepalive", u.Keepalive, 10*time.Second, time.Hour)
+
+	ck.path("hardware.sys_root", c.Hardware.SysRoot)
+	ck.path("hardware.proc_root", c.Hardware.ProcRoot)
+
+	t := c.Telemetry
+	ck.duration("telemetry.battery_every", t.BatteryEvery, time.Second, 24*time.Hour)
+	ck.duration("telemetry.host_every", t.HostEvery, time.Second, 24*time.Hour)
+	ck.duration("telemetry.app_every", t.AppEvery, time.Second, 24*time.Hour)
+	ck.duration("telemetry.block_every", t.BlockEvery, time.Second, time.Hour)
+	ck.that(t.Jitter >= 0 && t.Jitter <= 0.5, "telemetry.jitter", "want 0.0 to 0.5")
+
+	l := c.Loyalty
+	ck.id("loyalty.programme_id", l.ProgrammeID)
+	ck.integer("loyalty.programme_version", int64(l.ProgrammeVersion), 1, 1<<31)
+	ck.integer("loyalty.stamps_per_reward", int64(l.StampsPerReward), 1, 1000)
+	ck.integer("loyalty.max_stamps_per_purchase", int64(l.MaxStampsPerPurchase), 1, 1000)
+
+	if l.MemberKeyFile != "" {
+		ck.path("loyalty.member_key_file", l.MemberKeyFile)
+	}
+
+	ck.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
+	ck.oneOf("log.format", c.Log.Format, "auto", "json", "console")
+}
+
+// serverName returns the name that the backend's certificate must have.
+func (u UplinkConfig) serverName() string {
+	if u.ServerName != "" {
+		return u.ServerName
+	}
+	host, _, _ := net.SplitHostPort(u.Backend)
+	return host
+}

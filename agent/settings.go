@@ -1,0 +1,51 @@
+package main
+
+import (
+	"encoding"
+	"reflect"
+	"strings"
+)
+
+var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
+
+// settingTypes returns the type of every "section.key" of [Config].
+func settingTypes() map[string]reflect.Type {
+	types := map[string]reflect.Type{}
+	for section := range reflect.TypeFor[Config]().Fields() {
+		for setting := range section.Type.Fields() {
+			types[section.Tag.Get("toml")+"."+setting.Tag.Get("toml")] = setting.Type
+		}
+	}
+	return types
+}
+
+// sections returns the sections of a sorted list of keys.
+func sections(keys []string) (names []string) {
+	for _, k := range keys {
+		name, _, _ := strings.Cut(k, ".")
+		if len(names) == 0 || names[len(names)-1] != name {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// wants says in words what a setting of type t is written as.
+func wants(t reflect.Type) string {
+	switch t {
+	case reflect.TypeFor[Duration]():
+		return strings.TrimPrefix(errDuration.Error(), "want ")
+	case reflect.TypeFor[ByteSize]():
+		return strings.TrimPrefix(errByteSize.Error(), "want ")
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return `text in quotes, such as "text"`
+	case reflect.Slice:
+		return "a list of numbers, such as [1000, 1001]"
+	case reflect.Float64:
+		return "a number, such as 0.1"
+	default:
+		return "a whole number, such as 8"
+	}
+}
