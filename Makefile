@@ -28,7 +28,7 @@ build: ## build bin/stampd and bin/stampd-backend for this machine
 	$(BUILD) -ldflags '$(STAMP)' -o bin/stampd-backend ./uplink/cmd/backend
 
 demo: build ## a terminal and a backend, killed and cut off meanwhile; KEEP=1 leaves them running
-	KEEP=$(KEEP) $(GO) run ./uplink/cmd/demo
+	$(GO) run ./uplink/cmd/demo $(if $(KEEP),-keep)
 
 test: ## everything that must hold before a commit: all of the parts below, timed
 	@.ci/suite setup generated vet lint race fips arm-test cross

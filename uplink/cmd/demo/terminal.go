@@ -1,0 +1,145 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/stampd/stampd/uplink/wire"
+	"github.com/stampd/stampd/uplink/wire/wireconnect"
+)
+
+// terminal is the POS app: it talks to the agent's socket, and repeats a call with the same key until it is answered.
+type terminal struct {
+	client wireconnect.LocalServiceClient
+
+	mu         sync.Mutex // guards everything below
+	asked, yes map[string]bool // keys of calls that were made, and that were answered with yes
+	duplicates int
+	retries    int
+}
+
+func newTerminal(socket string) *terminal {
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	client := wireconnect.NewLocalServiceClient(&http.Client{Transport: transport, Timeout: 5 * time.Second}, "http://stampd")
+	return &terminal{client: client, asked: map[string]bool{}, yes: map[string]bool{}}
+}
+
+// ready waits until the agent answers.
+func (t *terminal) ready(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	return until(ctx, 20*time.Millisecond, func() error {
+		_, err := t.client.Status(ctx, connect.NewRequest(&wire.StatusRequest{}))
+		return err
+	})
+}
+
+// pay records a payment, and returns when it was answered with yes.
+func (t *terminal) pay(ctx context.Context, key string, minor int64) error {
+	return t.insist(ctx, key, func() (bool, error) {
+		answer, err := t.client.RecordPayment(ctx, connect.NewRequest(&wire.RecordPaymentRequest{Payment: &wire.Payment{
+			IdempotencyKey: key,
+			Kind:           wire.PaymentKind_PAYMENT_KIND_AUTHORISED,
+			AuthMode:       wire.AuthMode_AUTH_MODE_ONLINE,
+			AmountMinor:    minor,
+			Currency:       "EUR",
+			EntryMode:      wire.EntryMode_ENTRY_MODE_CONTACTLESS_EMV,
+			Card:           &wire.PaymentCard{Brand: "visa", Last4: "4242"},
+		}}))
+		if err != nil {
+			return false, err
+		}
+		return answer.Msg.GetDuplicate(), nil
+	})
+}
+
+// stamp gives a stamp, and returns when it was answered with yes.
+func (t *terminal) stamp(ctx context.Context, key, phone string) error {
+	return t.insist(ctx, key, func() (bool, error) {
+		answer, err := t.client.AwardStamps(ctx, connect.NewRequest(&wire.AwardStampsRequest{IdempotencyKey: key, Phone: phone}))
+		if err != nil {
+			return false, err
+		}
+		return answer.Msg.GetDuplicate(), nil
+	})
+}
+
+func (t *terminal) insist(ctx context.Context, key string, call func() (bool, error)) error {
+	t.mu.Lock()
+	t.asked[key] = true
+	t.mu.Unlock()
+	return until(ctx, 50*time.Millisecond, func() error {
+		duplicate, err := call()
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		switch {
+		case err == nil:
+			t.yes[key] = true
+			if duplicate {
+				t.duplicates++
+			}
+		case connect.CodeOf(err) == connect.CodeUnavailable || connect.CodeOf(err) == connect.CodeUnknown || connect.CodeOf(err) == connect.CodeDeadlineExceeded:
+			t.retries++
+		default:
+			return permanent{err}
+		}
+		return err
+	})
+}
+
+// drained waits until everything queued now is stored by the backend.
+func (t *terminal) drained(ctx context.Context) error {
+	return until(ctx, 100*time.Millisecond, func() error {
+		answer, err := t.client.Flush(ctx, connect.NewRequest(&wire.FlushRequest{WaitMs: 1000}))
+		if err == nil && !answer.Msg.GetComplete() {
+			err = errors.New("records are waiting")
+		}
+		return err
+	})
+}
+
+// answered returns how many calls were answered with yes.
+func (t *terminal) answered() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.yes)
+}
+
+// count returns how many of the keys begin with prefix.
+func count(keys map[string]bool, prefix string) int {
+	n := 0
+	for key := range keys {
+		if strings.HasPrefix(key, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
+// permanent is an error that trying again does not mend.
+type permanent struct{ error }
+
+// until calls fn until it succeeds, fails for good, or ctx ends.
+func until(ctx context.Context, pause time.Duration, fn func() error) error {
+	for {
+		err := fn()
+		var p permanent
+		if err == nil || errors.As(err, &p) {
+			return err
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return errors.Join(ctx.Err(), err)
+		}
+	}
+}
