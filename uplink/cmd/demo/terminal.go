@@ -19,7 +19,7 @@ import (
 type terminal struct {
 	client wireconnect.LocalServiceClient
 
-	mu         sync.Mutex // guards everything below
+	mu         sync.Mutex      // guards everything below
 	asked, yes map[string]bool // keys of calls that were made, and that were answered with yes
 	duplicates int
 	retries    int
