@@ -13,7 +13,7 @@ type head [32]byte
 // laneRecord is a lane's row in the lanes bucket.
 type laneRecord struct {
 	id      LaneID
-	ordinal uint64 // telemetry epochs are sent in this order; 0 for the ledger
+	ordinal uint64 // epochs of a lane are sent in this order; the ledger's last one takes the appends
 	next    uint64 // the seq that the next record gets
 	acked   uint64 // everything up to here is gone from the file: the backend has it
 	head    head   // the chain after next-1; ledger only
@@ -69,12 +69,9 @@ func (l *lane) state() LaneState {
 	return LaneState{LaneID: l.id, Oldest: min(max(l.oldest, l.told+1), l.next), Next: l.next, Acked: l.told}
 }
 
-// recordKey is where a record lies in its lane's bucket.
+// recordKey is where a record lies in its lane's bucket: epoch ‖ seq.
 func recordKey(id LaneID, seq uint64) []byte {
-	if id.Lane == Ledger {
-		return binary.BigEndian.AppendUint64(nil, seq)
-	}
-	return binary.BigEndian.AppendUint64(append(make([]byte, 0, 24), id.Epoch[:]...), seq)
+	return binary.BigEndian.AppendUint64(append(make([]byte, 0, len(id.Epoch)+8), id.Epoch[:]...), seq)
 }
 
 func recordBucket(tx *bolt.Tx, l Lane) *bolt.Bucket {
@@ -87,7 +84,8 @@ func recordBucket(tx *bolt.Tx, l Lane) *bolt.Bucket {
 // loaded is what the file says of its lanes.
 type loaded struct {
 	lanes       []*lane
-	ordinal     uint64 // the highest of a telemetry epoch
+	ledger      *lane  // the one that takes appends
+	ordinal     uint64 // the highest of all
 	quarantined uint64
 }
 
@@ -98,14 +96,10 @@ func loadLanes(tx *bolt.Tx) (*loaded, error) {
 		return nil, fmt.Errorf("%w: a bucket is missing", errDamaged)
 	}
 	found := &loaded{quarantined: uint64(quarantine.Stats().KeyN)}
-	ledgers := 0
 	err := b.ForEach(func(k, v []byte) error {
 		r, err := parseLaneRecord(k, v)
 		if err != nil {
 			return err
-		}
-		if r.id.Lane == Ledger {
-			ledgers++
 		}
 		l := &lane{laneRecord: r, oldest: r.next, told: r.acked, stored: r.next - 1}
 		first := recordKey(r.id, r.acked+1)
@@ -114,11 +108,14 @@ func loadLanes(tx *bolt.Tx) (*loaded, error) {
 			l.oldest = binary.BigEndian.Uint64(k[len(k)-8:])
 		}
 		found.lanes = append(found.lanes, l)
+		if r.id.Lane == Ledger && (found.ledger == nil || r.ordinal > found.ledger.ordinal) {
+			found.ledger = l
+		}
 		found.ordinal = max(found.ordinal, r.ordinal)
 		return nil
 	})
-	if err == nil && ledgers != 1 {
-		err = fmt.Errorf("%w: it has %d ledger lanes, want 1", errDamaged, ledgers)
+	if err == nil && found.ledger == nil {
+		err = fmt.Errorf("%w: it has no ledger lane", errDamaged)
 	}
 	return found, err
 }

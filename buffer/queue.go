@@ -1,9 +1,11 @@
 package buffer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"sync"
 	"time"
@@ -154,37 +156,29 @@ func (q *Queue) wake() {
 }
 
 // Lanes returns every lane that holds records, owes the backend word of lost ones, or takes new ones: the ledger first,
-// then telemetry from the oldest epoch to the current one.
+// then telemetry, and each from its oldest epoch to the current one.
 func (q *Queue) Lanes() []LaneState {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	states := make([]LaneState, 0, len(q.lanes)+1)
 	for _, l := range q.lanes {
-		if l != q.ledger && l != q.current && l.told+1 >= l.next {
-			continue // drained; its row goes with the next commit
+		if q.spent(l) {
+			continue // its row goes with the next commit
 		}
 		states = append(states, q.state(l))
 	}
-	order := func(s LaneState) uint64 {
-		switch l := q.lanes[s.LaneID]; l {
-		case q.ledger:
-			return 0
-		case q.current:
-			return 1<<64 - 1
-		default:
-			return l.ordinal
-		}
-	}
 	slices.SortFunc(states, func(a, b LaneState) int {
-		switch x, y := order(a), order(b); {
-		case x < y:
-			return -1
-		case x > y:
-			return 1
-		}
-		return 0
+		return cmp.Or(cmp.Compare(a.Lane, b.Lane), cmp.Compare(q.order(a.LaneID), q.order(b.LaneID)))
 	})
 	return states
+}
+
+// order returns a lane's place among the epochs of its lane. q.mu is held.
+func (q *Queue) order(id LaneID) uint64 {
+	if l := q.lanes[id]; l != q.current {
+		return l.ordinal
+	}
+	return math.MaxUint64
 }
 
 func (q *Queue) state(l *lane) LaneState {

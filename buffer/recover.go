@@ -107,7 +107,7 @@ func (q *Queue) adopt(file *loaded) {
 			onDisk = min(onDisk, l.oldest)
 			continue
 		}
-		if l.id.Lane == Ledger {
+		if l == file.ledger {
 			if old != nil && old.next > l.next {
 				q.log.Error().Uint64("had", old.next).Uint64("has", l.next).Msg("queue file lost acknowledged ledger records")
 			}

@@ -18,8 +18,10 @@ const evictChunk = 64
 // onDisk reports whether the file may hold records of the lane.
 func (l *lane) onDisk() bool { return l.stored > l.acked }
 
-// done reports whether the lane is one of an earlier run, and the backend knows all of it.
-func (l *lane) done() bool { return l.id.Lane == Telemetry && l.told+1 >= l.next }
+// spent reports whether the lane is one of an earlier epoch, and the backend knows all of it. q.mu is held.
+func (q *Queue) spent(l *lane) bool {
+	return l != q.ledger && l != q.current && l.told+1 >= l.next
+}
 
 // trimAll removes what was acknowledged, in commits of its own, until fewer than leave records are left to remove.
 func (q *Queue) trimAll(ctx context.Context, leave uint64) error {
@@ -49,7 +51,7 @@ func (c *commit) trim(limit int) error {
 	var lanes []laneRecord
 	var told []uint64
 	for _, l := range c.q.lanes {
-		if l.untrimmed() > 0 || l.done() && l != c.q.current {
+		if l.untrimmed() > 0 || c.q.spent(l) {
 			lanes, told = append(lanes, l.laneRecord), append(told, min(l.told, l.stored))
 		}
 	}
@@ -57,7 +59,7 @@ func (c *commit) trim(limit int) error {
 	c.q.mu.Unlock()
 
 	for i, r := range lanes {
-		if r.id.Lane == Ledger {
+		if r.id == c.ledger.id {
 			r = c.ledger
 		}
 		if t, ok := c.trims[r.id]; ok {
@@ -71,7 +73,7 @@ func (c *commit) trim(limit int) error {
 		limit -= n
 		c.trims[r.id] = r
 		switch {
-		case r.id.Lane == Ledger:
+		case r.id == c.ledger.id:
 			c.ledger = r // written with the commit
 		case r.id != current && r.acked+1 >= r.next:
 			if err := c.tx.Bucket(bucketLanes).Delete(r.key()); err != nil {
