@@ -42,6 +42,9 @@ func TestAppOfThisProcess(t *testing.T) {
 	if before.OpenFiles == nil || after.GetOpenFiles() != before.GetOpenFiles()+10 {
 		t.Errorf("open files are %d, then %d, with ten more", before.GetOpenFiles(), after.GetOpenFiles())
 	}
+	if entries, err := os.ReadDir("/proc/self/fd"); err != nil || int(after.GetOpenFiles()) != len(entries)-1 { // less the listing's own
+		t.Errorf("open files are %d, want %d (%v)", after.GetOpenFiles(), len(entries)-1, err)
+	}
 	if after.GetThreads() < 1 || after.App != "stampd" {
 		t.Errorf("reading is %v", after)
 	}

@@ -1,6 +1,7 @@
 package hal_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -157,6 +158,23 @@ func TestBoardInvertedSign(t *testing.T) {
 	}
 	expectParts(t, "after ten readings", board,
 		hal.Part{Name: "battery/battery", Driver: "power_supply", OK: true, Detail: "sign=inverted"})
+}
+
+// A reading that was cut short says nothing of the parts.
+func TestBoardCancelled(t *testing.T) {
+	root := t.TempDir()
+	writeTree(t, "two-batteries", root)
+	board := hal.Open(hal.Profile{SysRoot: root})
+	before := board.Found()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got := board.Batteries(ctx); len(got) != 0 {
+		t.Errorf("%d readings after cancel", len(got))
+	}
+	board.Host(ctx)
+	if diff := cmp.Diff(before, board.Found()); diff != "" {
+		t.Errorf("parts differ (-want +got):\n%s", diff)
+	}
 }
 
 // Batteries of a profile's own stand beside the kernel's, and each fails on its own.

@@ -1,10 +1,13 @@
 package hal_test
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -274,6 +277,59 @@ func TestPowerSupplyEveryFault(t *testing.T) {
 				})
 			})
 		}
+	}
+}
+
+// slow is a tree behind a slow bus.
+type slow struct {
+	fs.FS
+	takes time.Duration
+}
+
+func (s slow) ReadFile(name string) ([]byte, error) {
+	time.Sleep(s.takes)
+	return fs.ReadFile(s.FS, name)
+}
+
+// A slow bus gives as much as it can in three seconds, and hangs when that is nothing.
+func TestPowerSupplySlowBus(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		tree  string
+		takes time.Duration
+		want  *wire.Battery
+		err   error
+	}{
+		{"fast enough", "healthy", 100 * time.Millisecond, healthy(), nil},
+		{"too slow for all", "healthy", 900 * time.Millisecond, &wire.Battery{Name: "bq27441-0", Status: discharging}, nil},
+		{"too slow for anything", "garbage", 900 * time.Millisecond, nil, hal.ErrHung},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				battery := batteries(t, hal.NewPowerSupply(slow{readTree(t, test.tree), test.takes}))[0]
+				started := time.Now()
+				reading, err := battery.Read(t.Context())
+				if took := time.Since(started); took > 3*time.Second {
+					t.Errorf("Read took %v", took)
+				}
+				if diff := cmp.Diff(test.want, reading, protocmp.Transform()); diff != "" || !errors.Is(err, test.err) {
+					t.Errorf("error is %v; reading differs (-want +got):\n%s", err, diff)
+				}
+				time.Sleep(time.Second) // until the last read is back
+			})
+		})
+	}
+}
+
+// A device that is being removed is gone, though its directory is still there.
+func TestPowerSupplyBeingRemoved(t *testing.T) {
+	tree := readTree(t, "healthy")
+	battery := batteries(t, hal.NewPowerSupply(tree))[0]
+	if err := tree.Set(class+"/bq27441-0/type", "!ENODEV"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := battery.Read(t.Context()); !errors.Is(err, hal.ErrGone) {
+		t.Errorf("error is %v, want %v", err, hal.ErrGone)
 	}
 }
 

@@ -68,7 +68,6 @@ func (c *Collector) close() {
 	if len(events) == 0 {
 		return
 	}
-	c.due.Stop()
 	c.block = block{events: make([]pci.Clean, 0, len(events))}
 	packed, err := c.opts.Guard.Pack(events)
 	if err == nil {

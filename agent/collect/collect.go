@@ -61,7 +61,7 @@ type Collector struct {
 	mu    sync.Mutex // guards block and stats
 	block block
 	stats Stats
-	due   *time.Timer // fires when the block has been held for long enough
+	due   *time.Timer // fires when the block, if there is one, has been held for long enough
 }
 
 // Stats counts what became of events since the collector was made.
@@ -82,14 +82,12 @@ func New(opts Options) *Collector {
 	if opts.Violated == nil {
 		opts.Violated = func(*pci.Violation) {}
 	}
-	due := time.NewTimer(opts.BlockEvery)
-	due.Stop()
 	return &Collector{
 		opts:   opts,
 		power:  make(powerWatch),
 		parts:  partWatch{absent: make(map[string]int)},
 		urgent: allowance{every: opts.BlockEvery},
-		due:    due,
+		due:    time.NewTimer(opts.BlockEvery),
 	}
 }
 

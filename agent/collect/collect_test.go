@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -270,6 +271,25 @@ func TestCollectorDefaultsAreCheap(t *testing.T) {
 	})
 }
 
+// Terminals that start together, as after a power cut in a mall, do not report together.
+func TestCollectorSpread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := make([]*bench, 20)
+		for i := range fleet {
+			fleet[i] = run(t, collect.Options{})
+		}
+		pass(15 * time.Minute)
+		at := make(map[time.Time]bool)
+		for _, b := range fleet {
+			b.stop()
+			at[b.lane.all()[2].at.Truncate(time.Second)] = true
+		}
+		if len(at) < 10 {
+			t.Errorf("20 terminals report at %d different times", len(at))
+		}
+	})
+}
+
 func TestCollectorMaxEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := run(t, collect.Options{BatteryEvery: time.Second, HostEvery: never, AppEvery: never, BlockEvery: time.Hour, MaxEvents: 10})
@@ -309,6 +329,61 @@ func TestCollectorMaxBytes(t *testing.T) {
 		}
 		if largest := blocks[1].bytes; largest < 63<<10 {
 			t.Errorf("a full block has %d bytes, want nearly 64 KiB", largest)
+		}
+	})
+}
+
+// The schema allows no more than 1,000 events in a block, however small they are.
+func TestCollectorMaxEventsOfSchema(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := quiet()
+		opts.BatteryEvery, opts.BlockEvery, opts.MaxEvents = time.Second, time.Hour, 5000
+		b := run(t, opts)
+		b.battery.Set(&wire.Battery{CapacityPercent: new(uint32(71))})
+		pass(50 * time.Minute)
+		b.stop()
+		blocks := b.lane.all()
+		if len(blocks) < 4 {
+			t.Fatalf("%d blocks", len(blocks))
+		}
+		if n := len(blocks[1].events); n != 1000 {
+			t.Errorf("a full block has %d events of %d bytes in all, want 1,000 events", n, blocks[1].bytes)
+		}
+	})
+}
+
+// A battery that is to be read as often as it is looked at is read at every look.
+func TestCollectorFastBattery(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := quiet()
+		opts.BatteryEvery, opts.Jitter = time.Second, 0.5
+		b := run(t, opts)
+		pass(10 * time.Minute)
+		b.stop()
+		if n := count(b.lane.events(), isBattery); n < 599 || n > 602 {
+			t.Errorf("%d readings in 600 s, want one each second", n)
+		}
+	})
+}
+
+// When Run has returned, nothing of it runs any more: not even what somebody else makes of a violation.
+func TestCollectorStopsAll(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		opts := quiet()
+		var busy, done atomic.Int32
+		opts.Violated = func(*pci.Violation) {
+			busy.Add(1)
+			time.Sleep(time.Minute)
+			done.Add(1)
+		}
+		tainted := reading(discharging, false)
+		tainted.Health = "4111 1111 1111 1111"
+		opts.Board = hal.Open(hal.Profile{SysRoot: t.TempDir(), Batteries: []hal.Battery{haltest.NewBattery(tainted)}})
+		b := run(t, opts)
+		pass(time.Second)
+		b.stop()
+		if busy.Load() != 1 || done.Load() != 1 {
+			t.Errorf("%d calls began, %d ended before Run returned", busy.Load(), done.Load())
 		}
 	})
 }

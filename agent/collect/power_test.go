@@ -64,6 +64,44 @@ func TestCollectorPowerChange(t *testing.T) {
 	}
 }
 
+// What was told last counts, not what was read last: a battery that does not know for a while has not changed.
+func TestCollectorPowerChangeAcrossUnknown(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		readings []*wire.Battery
+		want     int // changes that are told
+	}{
+		{"unknown in between", []*wire.Battery{reading(charging, true), {}, reading(discharging, false)}, 1},
+		{"unknown in between, and the same", []*wire.Battery{reading(charging, true), {}, reading(charging, true)}, 0},
+		{"unknown at first", []*wire.Battery{{}, reading(charging, true), reading(discharging, false)}, 1},
+		{"only the state known", []*wire.Battery{{Status: charging}, {}, {Status: discharging}}, 1},
+		{"only the charger known", []*wire.Battery{{ExternalPower: new(true)}, {}, {ExternalPower: new(false)}}, 1},
+		{"there and back", []*wire.Battery{reading(charging, true), reading(discharging, false), reading(charging, true)}, 2},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				for _, r := range test.readings {
+					r.Name, r.CapacityPercent = "BAT0", new(uint32(50))
+				}
+				battery, opts := haltest.NewBattery(test.readings[0]), quiet()
+				opts.Board = hal.Open(hal.Profile{SysRoot: t.TempDir(), Batteries: []hal.Battery{battery}})
+				b := run(t, opts)
+				defer b.stop()
+				pass(soon)
+				b.Flush()
+				before := len(b.lane.all())
+				for _, r := range test.readings[1:] {
+					battery.Set(r)
+					pass(soon)
+				}
+				if n := len(b.lane.all()) - before; n != test.want {
+					t.Errorf("told %d times at once, want %d", n, test.want)
+				}
+			})
+		})
+	}
+}
+
 // A change that came while the battery could not be read is told when it can be again.
 func TestCollectorPowerChangeWhileHung(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
