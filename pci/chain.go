@@ -1,28 +1,31 @@
 package pci
 
-import "math/bits"
-
-// chain reads characters one at a time and finds card numbers among the digits. Groups of digits with one separator
-// between them form a chain; a card number is any number of whole groups in a row. A part of a group never counts: a
-// number of 20 digits is not a card number with something before it.
+// chain reads characters one at a time and finds card numbers among the digits. Digits next to each other are a group;
+// groups with one separator between them are a chain. A card number is a whole chain, however it is divided, or some
+// groups in a row that are divided as card numbers are written: "table 7 4242 4242 4242 4242 12/30".
 //
-// The zero chain is ready for use. It allocates nothing.
+// A part of a group never counts: a number of 20 digits is not a card number with something before it. Nor does a
+// group behind a decimal point. The zero chain is ready for use. It allocates nothing.
 type chain struct {
-	found   finding
-	inGroup bool    // the last character was a digit
-	opened  finding // track2 or track1 when the chain began with a start sentinel
-	before  byte    // the last character that was no digit
-	n       int     // digits held
-	starts  uint64  // bit i: a group begins at digits[i]
-	digits  [chainLen]byte
+	found    finding
+	opened   finding // track2 or track1 when the chain began with a start sentinel
+	before   byte    // the last character that was no digit
+	after    byte    // the character after the last group
+	inGroup  bool    // the last character was a digit
+	fraction bool    // the last group is behind a point, and that behind a group
+	cut      bool    // the chain's first digits were thrown away
+	n        int     // digits held
+	starts   uint64  // bit i: a group begins at digits[i]
+	digits   [chainLen]byte
 }
 
 // chainLen is more than the longest card number, so that old digits are thrown away seldom; starts has a bit for each.
 const chainLen = 64
 
 const (
-	// separator is what every character counts as that may stand between digits.
+	// separator is what every character counts as that may stand between digits, but for the point.
 	separator = ' '
+	point     = '.'
 	// ignored is a character that counts as not being there. A NUL is one, which makes UTF-16 read as ASCII.
 	ignored = 0
 )
@@ -35,20 +38,25 @@ func (c *chain) feed(b byte) {
 	case b == ignored:
 	case c.inGroup:
 		c.inGroup = false
-		c.endGroup(b)
-		if b != separator {
-			c.n, c.starts = 0, 0
+		c.after, c.before = b, b
+		c.endGroup()
+		if b != separator && b != point {
+			c.endChain()
 		}
-		c.before = b
 	default:
-		c.n, c.starts = 0, 0
 		c.before = b
+		if c.n > 0 {
+			c.endChain()
+		}
 	}
 }
 
 // end says that there are no more characters, and returns the most telling finding.
 func (c *chain) end() finding {
 	c.feed('x')
+	if c.n > 0 {
+		c.endChain()
+	}
 	return c.found
 }
 
@@ -57,40 +65,46 @@ func (c *chain) digit(b byte) {
 		copy(c.digits[:], c.digits[chainLen-longestPAN:])
 		c.starts >>= chainLen - longestPAN
 		c.n = longestPAN
-		c.opened = nothing
+		c.cut = true
 	}
 	if !c.inGroup {
+		c.inGroup = true
+		c.starts |= 1 << c.n
+		c.fraction = c.n > 0 && c.before == point
 		if c.n == 0 {
 			c.opened = sentinel(c.before)
 		}
-		c.inGroup = true
-		c.starts |= 1 << c.n
 	}
 	c.digits[c.n] = b
 	c.n++
 }
 
-// endGroup looks at every run of whole groups that ends here, before the character next.
-func (c *chain) endGroup(next byte) {
-	if c.n < shortestTrackPAN {
-		return
-	}
-	if f := c.track(next); f != nothing {
-		c.found = max(c.found, f)
-		return
-	}
-	oldest := max(0, c.n-longestPAN)
-	if c.n < shortestPAN || bits.TrailingZeros64(c.starts>>oldest) > c.n-shortestPAN-oldest {
-		return
-	}
-	var sum luhn
-	for i := c.n - 1; i >= oldest; i-- {
-		sum.add(c.digits[i])
-		if c.starts&(1<<i) == 0 || !sum.valid() {
+// endGroup looks at the runs of groups that end here and are divided as card numbers are.
+func (c *chain) endGroup() {
+	for size := shortestPAN; size <= min(c.n, longestPAN); size++ {
+		from := c.n - size
+		division := c.starts >> from
+		if division&1 == 0 || c.fraction && division == 1 || !isLayout(division, size) {
 			continue
 		}
-		if f := classify(c.digits[i:c.n]); f != nothing {
-			c.found = max(c.found, beforeField(f, next))
+		c.judge(c.digits[from:c.n])
+	}
+}
+
+// endChain looks at the whole chain, and begins a new one.
+func (c *chain) endChain() {
+	if !c.cut && c.n >= shortestTrackPAN && c.n <= longestPAN {
+		if f := c.track(); f != nothing {
+			c.found = max(c.found, f)
+		} else if c.starts != 1 { // one group was looked at already
+			c.judge(c.digits[:c.n])
 		}
+	}
+	c.n, c.starts, c.cut = 0, 0, false
+}
+
+func (c *chain) judge(digits []byte) {
+	if luhn(digits) {
+		c.found = max(c.found, beforeField(classify(digits), c.after))
 	}
 }

@@ -64,13 +64,13 @@ func scanBase64[T text](s T) finding {
 }
 
 // mayBeDigits reports whether a word of base64 has enough of the characters that each three digits and separators begin
-// with: M, N or O for a digit, I or L for a space, a dash or a dot.
+// with: M, N or O for a digit, I or L for a space, a dash or a dot, C or D for the ends of lines and tabs.
 func mayBeDigits[T text](word T) bool {
 	const fewest = (shortestFreePAN - 2) / 3
 	tells := 0
 	for i := range len(word) {
 		switch word[i] {
-		case 'M', 'N', 'O', 'I', 'L':
+		case 'M', 'N', 'O', 'I', 'L', 'C', 'D':
 			tells++
 		}
 	}
@@ -83,7 +83,7 @@ func scanBase64Word[T text](word T) finding {
 		var buf [decodedLen]byte
 		n, read, acc := 0, 0, uint32(0)
 		for n < len(buf) && read < len(word) {
-			acc = acc<<6 | uint32(base64Value(word[read]))
+			acc = acc<<6 | uint32(base64Values[word[read]])
 			read++
 			if read%4 != 1 {
 				buf[n] = byte(acc >> (6 - 2*((read-1)%4)))
@@ -99,19 +99,27 @@ func scanBase64Word[T text](word T) finding {
 }
 
 // scanDecoded looks at what was encoded: characters and EMV data objects, and no further level.
-func scanDecoded(b []byte) finding { return max(scanPlain(b), scanTLV(b)) }
-
-// base64Value returns the value of a character of either alphabet.
-func base64Value(b byte) byte {
-	switch {
-	case b >= 'A' && b <= 'Z':
-		return b - 'A'
-	case b >= 'a' && b <= 'z':
-		return b - 'a' + 26
-	case b >= '0' && b <= '9':
-		return b - '0' + 52
-	case b == '+', b == '-':
-		return 62
+func scanDecoded(b []byte) finding {
+	digits := 0
+	for _, v := range b {
+		if v-'0' <= 9 {
+			digits++
+		}
 	}
-	return 63
+	found := scanTLV(b)
+	if digits >= shortestPAN {
+		found = max(found, scanPlain(b))
+	}
+	return found
 }
+
+// base64Values is the value of each character of either alphabet.
+var base64Values = func() (table [256]byte) {
+	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	for value, c := range alphabet {
+		table[c] = byte(value)
+	}
+	table['+'], table['-'] = 62, 62
+	table['/'], table['_'] = 63, 63
+	return table
+}()

@@ -48,7 +48,7 @@ func LoadKey(path string) (key [32]byte, err error) {
 	defer f.Close()
 	info, err := f.Stat()
 	if err != nil {
-		return key, &KeyError{Path: path, Problem: err.Error(), Err: err}
+		return key, &KeyError{Path: path, Problem: err.Error(), Remedy: "check the disk", Err: err}
 	}
 	if err := checkKeyFile(path, info); err != nil {
 		return key, err
@@ -133,7 +133,7 @@ func checkKeyFile(path string, info fs.FileInfo) error {
 	}
 	stat, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {
-		return &KeyError{Path: path, Problem: "its owner can't be told"}
+		return &KeyError{Path: path, Problem: "its owner can't be told", Remedy: "put it on a file system that has owners"}
 	}
 	if me := os.Geteuid(); stat.Uid != 0 && me != 0 && int(stat.Uid) != me {
 		return &KeyError{
@@ -158,6 +158,8 @@ func openError(path string, err error) error {
 		e.Remedy = "check the path, or restore the key"
 	case errors.Is(err, fs.ErrPermission):
 		e.Remedy = "run as the user that owns the file"
+	default:
+		e.Remedy = "check the disk"
 	}
 	return e
 }

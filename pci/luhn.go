@@ -1,22 +1,14 @@
 package pci
 
-// luhn adds up the digits of a number from the last to the first (ISO/IEC 7812-1, annex B).
-type luhn struct {
-	sum    int
-	double bool
-}
-
-func (l *luhn) add(digit byte) {
-	d := int(digit - '0')
-	if l.double {
-		d *= 2
-		if d > 9 {
-			d -= 9
+// luhn reports whether the last of the digits is the check digit of those before it (ISO/IEC 7812-1, annex B).
+func luhn(digits []byte) bool {
+	const doubled = "0246813579" // the sum of the digits of twice the digit
+	sum := 0
+	for i := len(digits) - 1; i >= 0; i -= 2 {
+		sum += int(digits[i] - '0')
+		if i > 0 {
+			sum += int(doubled[digits[i-1]-'0'] - '0')
 		}
 	}
-	l.sum += d
-	l.double = !l.double
+	return sum%10 == 0
 }
-
-// valid reports whether the last digit is the check digit of those before it.
-func (l *luhn) valid() bool { return l.sum%10 == 0 }

@@ -3,22 +3,36 @@ package pci
 // scanPacked reads bytes as two digits each (BCD): card numbers bounded by a nibble that is no digit, and track 2 as a
 // chip writes it.
 func scanPacked(b []byte) finding {
-	if len(b) < shortestPAN/2 {
-		return nothing
+	const fewest = shortestPAN / 2 // whole bytes of two digits in a row
+	inRow := 0
+	for _, v := range b {
+		if v > 0x99 || v&0x0F > 9 {
+			inRow = 0
+			continue
+		}
+		if inRow++; inRow == fewest {
+			var c chain
+			feedNibbles(&c, b)
+			return c.end()
+		}
 	}
-	var c chain
-	feedNibbles(&c, b)
-	return c.end()
+	return nothing
 }
 
 // scanUnpacked reads bytes as one digit each: binary 0 to 9, or EBCDIC 0xF0 to 0xF9.
 func scanUnpacked(b []byte) finding {
-	if len(b) < shortestPAN {
+	digits := 0
+	for _, v := range b {
+		if isUnpacked(v) {
+			digits++
+		}
+	}
+	if digits < shortestPAN {
 		return nothing
 	}
 	var c chain
 	for _, v := range b {
-		if high := v & 0xF0; (high == 0 || high == 0xF0) && v&0x0F <= 9 {
+		if isUnpacked(v) {
 			c.feed('0' + v&0x0F)
 		} else {
 			c.feed('x')
@@ -26,6 +40,8 @@ func scanUnpacked(b []byte) finding {
 	}
 	return c.end()
 }
+
+func isUnpacked(b byte) bool { return b <= 9 || b >= 0xF0 && b <= 0xF9 }
 
 // scanTLV looks into the EMV data objects that hold a card number, whatever digits stand around them: 5A (number),
 // 57 and 9F6B (track 2, with its separator). EMV Book 3, annex A; lengths there: at most 10 and 19 bytes.

@@ -52,11 +52,7 @@ func scanUint(n uint64) finding {
 	}
 	var buf [20]byte
 	digits := strconv.AppendUint(buf[:0], n, 10)
-	var sum luhn
-	for i := range digits {
-		sum.add(digits[len(digits)-1-i])
-	}
-	if !sum.valid() {
+	if !luhn(digits) {
 		return nothing
 	}
 	return classify(digits)
@@ -79,7 +75,7 @@ func feedAll[T text](c *chain, s T) {
 // feedOne feeds the character at s[i] to c, and returns how many bytes it takes.
 func feedOne[T text](c *chain, s T, i int) int {
 	if s[i] < utf8.RuneSelf {
-		c.feed(fold(rune(s[i])))
+		c.feed(foldedASCII[s[i]])
 		return 1
 	}
 	r, size := utf8.DecodeRuneInString(string(s[i:min(i+utf8.UTFMax, len(s))]))

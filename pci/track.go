@@ -23,13 +23,10 @@ func sentinel(before byte) finding {
 	return nothing
 }
 
-// track says whether the whole chain is the number of a track that began with its sentinel, and next ends the number.
-func (c *chain) track(next byte) finding {
-	if c.n > longestPAN {
-		return nothing
-	}
+// track says whether the whole chain is the number of a track that began with its sentinel, and a field of it follows.
+func (c *chain) track() finding {
 	switch {
-	case c.opened == track2 && next == '=', c.opened == track1 && next == '^':
+	case c.opened == track2 && c.after == '=', c.opened == track1 && c.after == '^':
 		return c.opened
 	}
 	return nothing
