@@ -1,0 +1,310 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"runtime/debug"
+	"time"
+
+	"github.com/rs/zerolog"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+
+	"github.com/stampd/stampd/uplink/backend/eventlog"
+	"github.com/stampd/stampd/uplink/identity"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+const (
+	// helloWait is how long a stream may take to say Hello.
+	helloWait = 20 * time.Second
+	// inFlight is how many received batches of a stream wait while one commit is on its way; they share the next.
+	inFlight = 4
+)
+
+// stream is one terminal's stream.
+type stream struct {
+	*Gateway
+	server   wire.UplinkService_StreamServer
+	logger   zerolog.Logger
+	id       identity.ID
+	version  string
+	lanes    []eventlog.LaneKey
+	received <-chan *wire.ToBackend // closed after the last message
+	end      error                  // why it was closed; read only after that
+	alarmed  bool                   // a chain that differs was logged
+	stored   int                    // new records
+}
+
+// Stream serves one terminal until either side ends the stream.
+func (g *Gateway) Stream(server wire.UplinkService_StreamServer) (err error) {
+	s := &stream{Gateway: g, server: server, logger: g.logger}
+	defer func() {
+		if p := recover(); p != nil {
+			// A fault on one terminal's behalf must not end the others' streams.
+			s.logger.Error().Interface("panic", p).Bytes("stack", debug.Stack()).Msg("stream failed")
+			err = status.Error(codes.Internal, "the backend failed")
+		}
+	}()
+	leaf, err := s.identify()
+	if err != nil {
+		return err
+	}
+	s.receive()
+	hello, err := s.hello()
+	if err != nil {
+		return s.refuse(err)
+	}
+	replaced := g.enter(s.id)
+	defer g.leave(s.id, replaced)
+	if err := s.welcome(hello); err != nil {
+		return s.refuse(err)
+	}
+	s.logger.Info().Str("agent_version", s.version).Int("lanes", len(s.lanes)).Msg("stream opened")
+	expired := time.NewTimer(time.Until(leaf))
+	defer expired.Stop()
+	err = s.serve(replaced, expired.C)
+	s.logger.Info().Int("stored", s.stored).AnErr("reason", err).Msg("stream ended")
+	return err
+}
+
+// identify takes the terminal's identity from its verified certificate, and returns when that expires.
+func (s *stream) identify() (time.Time, error) {
+	p, ok := peer.FromContext(s.server.Context())
+	if !ok {
+		return time.Time{}, status.Error(codes.PermissionDenied, "no certificate")
+	}
+	s.logger = s.logger.With().Stringer("remote", p.Addr).Logger()
+	info, ok := p.AuthInfo.(credentials.TLSInfo)
+	if !ok || len(info.State.VerifiedChains) == 0 {
+		return time.Time{}, status.Error(codes.PermissionDenied, "no certificate")
+	}
+	leaf := info.State.VerifiedChains[0][0]
+	id, err := identity.FromCertificate(leaf)
+	if err != nil {
+		return time.Time{}, s.refuse(status.Error(codes.PermissionDenied, err.Error()))
+	}
+	s.id = id
+	s.logger = s.logger.With().Str("merchant", id.Merchant).Str("terminal", id.Terminal).Logger()
+	return leaf.NotAfter, nil
+}
+
+// receive starts to receive messages. It goes on until the stream's context ends, which is when Stream returns.
+func (s *stream) receive() {
+	received := make(chan *wire.ToBackend, inFlight)
+	s.received = received
+	go func() {
+		defer close(received)
+		for {
+			message, err := s.server.Recv()
+			if err != nil {
+				s.end = err
+				return
+			}
+			select {
+			case received <- message:
+			case <-s.server.Context().Done():
+				s.end = s.server.Context().Err()
+				return
+			}
+		}
+	}()
+}
+
+// hello waits for the first message and checks it.
+func (s *stream) hello() (*wire.Hello, error) {
+	late := time.NewTimer(helloWait)
+	defer late.Stop()
+	select {
+	case <-s.stopping:
+		return nil, errStopping()
+	case <-late.C:
+		return nil, status.Error(codes.InvalidArgument, "no Hello came")
+	case m, ok := <-s.received:
+		if !ok {
+			return nil, received(s.end)
+		}
+		hello := m.GetHello()
+		if hello == nil {
+			return nil, status.Error(codes.InvalidArgument, "the first message is not Hello")
+		}
+		if hello.TerminalId != s.id.Terminal {
+			return nil, status.Error(codes.PermissionDenied, "Hello names another terminal than the certificate")
+		}
+		lanes, err := lanesOf(hello)
+		if err != nil {
+			return nil, status.Error(codes.InvalidArgument, "Hello: "+err.Error())
+		}
+		s.lanes, s.version = lanes, hello.AgentVersion
+		return hello, nil
+	}
+}
+
+// welcome answers Hello with what is stored.
+func (s *stream) welcome(hello *wire.Hello) error {
+	marks, err := s.log.Watermarks(s.id, s.lanes)
+	if err != nil {
+		s.logger.Error().Err(err).Msg("cannot serve")
+		return status.Error(codes.Unavailable, "the backend can't read what it has stored")
+	}
+	welcome := &wire.Welcome{ServerUnixMs: s.now().UnixMilli()}
+	for i, m := range marks {
+		w := &wire.Watermark{Through: m.Through}
+		if m.Through > 0 {
+			w.Chain = short(s.lanes[i].Lane, m.Chain)
+		}
+		welcome.Watermarks = append(welcome.Watermarks, w)
+		lane := hello.Lanes[i]
+		if lane.Lane == wire.Lane_LANE_LEDGER && (lane.Oldest > m.Through+1 || lane.Next <= m.Through) {
+			s.logger.Warn().Hex("epoch", lane.Epoch).Uint64("oldest", lane.Oldest).Uint64("next", lane.Next).
+				Uint64("through", m.Through).Msg("terminal's ledger does not follow on what is stored")
+		}
+	}
+	return s.server.Send(&wire.ToTerminal{Message: &wire.ToTerminal_Welcome{Welcome: welcome}})
+}
+
+// serve stores batches and acknowledges them until the stream is to end, and returns what the terminal is told.
+func (s *stream) serve(replaced <-chan struct{}, expired <-chan time.Time) error {
+	for {
+		select {
+		case <-s.stopping:
+			return errStopping()
+		case <-replaced:
+			return status.Error(codes.Aborted, "a newer stream of this terminal took its place")
+		case <-expired:
+			return status.Error(codes.Unavailable, "the terminal's certificate has expired")
+		case m, ok := <-s.received:
+			if !ok {
+				return received(s.end)
+			}
+			if err := s.take(m); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// take stores a message's batch, and with it those that came meanwhile, and acknowledges them.
+func (s *stream) take(m *wire.ToBackend) error {
+	var batches []eventlog.Batch
+	var places []uint32
+	var refused error
+	for ok := true; ok && refused == nil; {
+		var b eventlog.Batch
+		if b, refused = s.batch(m.GetBatch()); refused == nil {
+			batches = append(batches, b)
+			places = append(places, m.GetBatch().LaneIndex)
+		}
+		select {
+		case m, ok = <-s.received:
+		default:
+			ok = false
+		}
+	}
+	// A commit that is on its way is not given up when the terminal goes: what came is stored.
+	results, err := s.log.Append(context.WithoutCancel(s.server.Context()), batches...)
+	if sendErr := s.acknowledge(places, results); sendErr != nil {
+		return sendErr
+	}
+	if err != nil {
+		refused = refusal(err)
+	}
+	if refused != nil {
+		s.logger.Warn().Err(refused).Msg("batch refused")
+	}
+	return refused
+}
+
+// batch reads a batch off the wire.
+func (s *stream) batch(b *wire.Batch) (eventlog.Batch, error) {
+	if b == nil {
+		return eventlog.Batch{}, status.Error(codes.InvalidArgument, "a message after Hello is not a batch")
+	}
+	if b.LaneIndex >= uint32(len(s.lanes)) {
+		return eventlog.Batch{}, status.Error(codes.InvalidArgument, "lane_index is not in Hello's list")
+	}
+	lane := s.lanes[b.LaneIndex]
+	out := eventlog.Batch{
+		ID:           s.id,
+		Epoch:        lane.Epoch,
+		Lane:         lane.Lane,
+		FirstSeq:     b.FirstSeq,
+		Records:      b.Records,
+		Chain:        b.Chain,
+		Received:     s.now(),
+		Gateway:      s.name,
+		AgentVersion: s.version,
+	}
+	for _, r := range b.Lost {
+		out.Lost = append(out.Lost, eventlog.Range{From: r.GetFrom(), To: r.GetTo()})
+	}
+	return out, nil
+}
+
+// acknowledge sends one ack for each lane that has results.
+func (s *stream) acknowledge(places []uint32, results []eventlog.Result) error {
+	acks := make([]*wire.Ack, len(s.lanes))
+	for i, r := range results {
+		place := places[i]
+		ack := acks[place]
+		if ack == nil {
+			ack = &wire.Ack{LaneIndex: place}
+			acks[place] = ack
+		}
+		ack.Through = r.Through
+		ack.Chain = short(s.lanes[place].Lane, r.Chain)
+		for _, reject := range r.Rejects {
+			ack.Rejects = append(ack.Rejects, &wire.Reject{Seq: reject.Seq, Reason: reject.Reason})
+		}
+		s.stored += r.Stored
+		if n := len(r.Rejects); n > 0 {
+			s.logger.Warn().Int("records", n).Uint64("first_seq", r.Rejects[0].Seq).Msg("records can't be read; they are kept as rejected")
+		}
+		if r.ChainDiffers && !s.alarmed {
+			s.alarmed = true
+			s.logger.Error().Uint64("through", r.Through).Msg("terminal's hash chain differs from the backend's")
+		}
+	}
+	for _, ack := range acks {
+		if ack == nil {
+			continue
+		}
+		if err := s.server.Send(&wire.ToTerminal{Message: &wire.ToTerminal_Ack{Ack: ack}}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refuse logs why a stream was not taken, and returns it.
+func (s *stream) refuse(err error) error {
+	s.logger.Warn().Err(err).Msg("stream refused")
+	return err
+}
+
+// refusal returns what a terminal is told when its batch was not stored.
+func refusal(err error) error {
+	if gap, ok := errors.AsType[*eventlog.GapError](err); ok {
+		return status.Error(codes.FailedPrecondition, gap.Error())
+	}
+	if bad, ok := errors.AsType[*eventlog.InvalidError](err); ok {
+		return status.Error(codes.InvalidArgument, bad.Error())
+	}
+	return status.Error(codes.Unavailable, "the backend can't store")
+}
+
+// received returns what a terminal is told when nothing more can be received from it.
+func received(err error) error {
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case status.Code(err) == codes.Internal:
+		return status.Error(codes.InvalidArgument, "a message can't be read")
+	}
+	return err
+}
+
+func errStopping() error { return status.Error(codes.Unavailable, "the backend is stopping") }
