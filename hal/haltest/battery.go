@@ -2,6 +2,7 @@ package haltest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -45,7 +46,7 @@ func (b *Battery) Read(ctx context.Context) (*wire.Battery, error) {
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	if err == hal.ErrHung {
+	if errors.Is(err, hal.ErrHung) {
 		limit := time.NewTimer(hangLimit)
 		defer limit.Stop()
 		select {

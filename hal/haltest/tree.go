@@ -5,7 +5,6 @@
 package haltest
 
 import (
-	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -79,7 +78,7 @@ func (t *Tree) Open(name string) (fs.File, error) {
 // Set makes a file, or changes what reading it does from now on. The content is written as in an archive; an error means
 // that it can't be, and nothing was changed.
 func (t *Tree) Set(name, content string) error {
-	data, fault, err := parseContent(content)
+	data, fault, hangs, err := parseContent(content)
 	if err != nil {
 		return fmt.Errorf("cannot set %s: %w", name, err)
 	}
@@ -87,11 +86,10 @@ func (t *Tree) Set(name, content string) error {
 	defer t.mu.Unlock()
 	t.release(name)
 	t.files[name] = &fstest.MapFile{Data: data, Mode: 0o444}
-	switch fault {
-	case nil:
-	case errHang:
+	if hangs {
 		t.hangs[name] = make(chan struct{})
-	default:
+	}
+	if fault != nil {
 		t.fails[name] = fault
 	}
 	return nil
@@ -137,24 +135,29 @@ func (t *Tree) release(name string) {
 	delete(t.fails, name)
 }
 
-// errHang is the fault of a file whose driver does not come back.
-var errHang = errors.New("hangs")
-
-// parseContent returns what a file holds, or the fault that reading it has.
-func parseContent(content string) ([]byte, error, error) {
-	switch trimmed := strings.TrimSpace(content); {
-	case strings.HasPrefix(trimmed, `"`):
-		text, err := strconv.Unquote(trimmed)
-		return []byte(text), nil, err
-	case strings.HasPrefix(trimmed, "!"):
-		fault, ok := map[string]error{
-			"!ENODATA": syscall.ENODATA, "!EAGAIN": syscall.EAGAIN, "!EIO": syscall.EIO,
-			"!ENODEV": syscall.ENODEV, "!EPERM": syscall.EPERM, "!hang": errHang,
-		}[trimmed]
-		if !ok {
-			return nil, nil, fmt.Errorf("unknown fault %s", trimmed)
-		}
-		return nil, fault, nil
+// parseContent returns what a file holds, the error that reading it gives, and whether reading it hangs.
+func parseContent(content string) (data []byte, fault error, hangs bool, err error) {
+	word := strings.TrimSpace(content)
+	if strings.HasPrefix(word, `"`) {
+		text, err := strconv.Unquote(word)
+		return []byte(text), nil, false, err
 	}
-	return []byte(content), nil, nil
+	switch word {
+	case "!hang":
+		return nil, nil, true, nil
+	case "!ENODATA":
+		return nil, syscall.ENODATA, false, nil
+	case "!EAGAIN":
+		return nil, syscall.EAGAIN, false, nil
+	case "!EIO":
+		return nil, syscall.EIO, false, nil
+	case "!ENODEV":
+		return nil, syscall.ENODEV, false, nil
+	case "!EPERM":
+		return nil, syscall.EPERM, false, nil
+	}
+	if strings.HasPrefix(word, "!") {
+		return nil, nil, false, fmt.Errorf("unknown fault %s", word)
+	}
+	return []byte(content), nil, false, nil
 }
