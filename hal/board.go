@@ -51,7 +51,7 @@ type Board struct {
 
 // Part is one part of the hardware that was looked for, as it was at the last reading.
 type Part struct {
-	Name   string // "host", "battery/BAT0", or "battery" when there is none
+	Name   string // "host", "battery/BAT0", or "battery" when there is none; up to 64 characters
 	Driver string // "gopsutil", "power_supply" or "profile"; empty when there is none
 	OK     bool   // whether it could be read
 	Detail string // why not, or what is to be known about it; nothing taken from outside
@@ -124,7 +124,8 @@ func (b *Board) Batteries(ctx context.Context) []*wire.Battery {
 			if err == nil {
 				readings = append(readings, reading)
 			}
-			now[batteryPrefix+battery.Name()] = partOf(d, battery, err)
+			part := partOf(d, battery, err)
+			now[part.Name] = part
 		}
 	}
 	if ctx.Err() == nil {
@@ -135,7 +136,7 @@ func (b *Board) Batteries(ctx context.Context) []*wire.Battery {
 
 // partOf returns what is to be told of a battery after an attempt to read it.
 func partOf(d batteryDriver, battery Battery, err error) Part {
-	part := Part{Name: batteryPrefix + battery.Name(), Driver: d.name, OK: err == nil}
+	part := Part{Name: cleanName(batteryPrefix + battery.Name()), Driver: d.name, OK: err == nil}
 	if err != nil {
 		part.Detail = reason(err)
 	} else if n, ok := battery.(noter); ok {

@@ -52,13 +52,15 @@ func (b *kernelBattery) Read(ctx context.Context) (*wire.Battery, error) {
 	reading := get.battery()
 	reading.Name = b.Name()
 	reading.CurrentUa = b.signed(reading.Status, reading.CurrentUa)
-	switch useful := useful(reading); {
-	case ctx.Err() != nil:
+	if ctx.Err() != nil {
 		return nil, ctx.Err()
-	case !useful && hung:
-		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), ErrHung)
-	case !useful:
-		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), ErrUnusable)
+	}
+	if !useful(reading) {
+		cause := ErrUnusable
+		if hung {
+			cause = ErrHung
+		}
+		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), cause)
 	}
 	reading.ExternalPower = b.class.externalPower(within)
 	return reading, nil
