@@ -130,8 +130,7 @@ func (a *agent) build() error {
 	if err != nil {
 		return errors.Join(err, a.queue.Close())
 	}
-	for _, file := range a.queue.SetAside() {
-		a.log.Error().Str("file", file).Msg("damaged queue file was set aside")
+	for range a.queue.SetAside() {
 		a.audit(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_QUEUE_SET_ASIDE, Subject: "queue"})
 	}
 	return nil

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -77,31 +78,38 @@ func openFile(path string, mapSize int64, terminal string) (*bolt.DB, error) {
 	return db, nil
 }
 
-// verify looks at every page of an existing file before it is opened for writing: bbolt meets a damaged page with a
-// panic, some on goroutines of its own, and a missing one with SIGBUS.
+// verify looks at every page of an existing file before bbolt opens it: bbolt meets a damaged page with a panic, some on
+// goroutines of its own, and a missing one with SIGBUS.
 func verify(path string) error {
-	info, err := os.Stat(path)
+	f, err := lockFile(path)
 	if err != nil {
 		return err
 	}
-	if info.Size() < 2*int64(os.Getpagesize()) {
-		return fmt.Errorf("%w: it has %d bytes, less than its two first pages", errDamaged, info.Size())
+	defer f.Close() // and with it the lock
+	p, err := mapPages(f)
+	if err != nil {
+		return err
 	}
-	return guarded(func() error {
-		db, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: lockTimeout})
-		if err != nil {
-			return err
+	defer p.close()
+	return p.check()
+}
+
+// lockFile opens a file and waits, no longer than lockTimeout, until no process writes to it.
+func lockFile(path string) (*os.File, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	for deadline := time.Now().Add(lockTimeout); ; time.Sleep(lockTimeout / 20) {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB)
+		if err == nil {
+			return f, nil
 		}
-		defer db.Close()
-		return db.View(func(tx *bolt.Tx) error {
-			if tx.Size() > info.Size() {
-				return fmt.Errorf("%w: it has %d bytes of %d", errDamaged, info.Size(), tx.Size())
-			}
-			return tx.ForEach(func(_ []byte, b *bolt.Bucket) error {
-				return b.ForEach(func(_, _ []byte) error { return nil })
-			})
-		})
-	})
+		if time.Now().After(deadline) {
+			_ = f.Close()
+			return nil, ErrLocked
+		}
+	}
 }
 
 // prepared makes sure that the file has this version's layout, and writes only to a new file.

@@ -26,12 +26,15 @@ func (r laneRecord) key() []byte {
 }
 
 func (r laneRecord) put(tx *bolt.Tx) error {
+	return tx.Bucket(bucketLanes).Put(r.key(), r.value())
+}
+
+func (r laneRecord) value() []byte {
 	v := make([]byte, 0, laneRecordSize)
 	v = binary.BigEndian.AppendUint64(v, r.ordinal)
 	v = binary.BigEndian.AppendUint64(v, r.next)
 	v = binary.BigEndian.AppendUint64(v, r.acked)
-	v = append(v, r.head[:]...)
-	return tx.Bucket(bucketLanes).Put(r.key(), v)
+	return append(v, r.head[:]...)
 }
 
 func parseLaneRecord(k, v []byte) (laneRecord, error) {
@@ -75,10 +78,14 @@ func recordKey(id LaneID, seq uint64) []byte {
 }
 
 func recordBucket(tx *bolt.Tx, l Lane) *bolt.Bucket {
+	return tx.Bucket(recordBucketName(l))
+}
+
+func recordBucketName(l Lane) []byte {
 	if l == Ledger {
-		return tx.Bucket(bucketLedger)
+		return bucketLedger
 	}
-	return tx.Bucket(bucketTelemetry)
+	return bucketTelemetry
 }
 
 // loaded is what the file says of its lanes.

@@ -53,7 +53,7 @@ type Queue struct {
 	closed      bool
 	fault       error
 	retryAt     time.Time
-	aside       []string
+	aside       []Salvage
 	commits     uint64
 	dropped     uint64
 	quarantined uint64

@@ -354,13 +354,16 @@ func TestDamagedFileIsSetAside(t *testing.T) {
 			if len(aside) != 1 {
 				t.Fatalf("set aside: %v, want one file", aside)
 			}
-			if kept, err := os.ReadFile(aside[0]); err != nil || string(kept) != string(damaged) {
+			if kept, err := os.ReadFile(aside[0].File); err != nil || string(kept) != string(damaged) {
 				t.Errorf("the damaged file was not kept as it was (%v)", err)
 			}
 			if after := lane(t, q, buffer.Ledger); after.Epoch == before.Epoch || after.Next != 1 {
 				t.Errorf("the new file goes on in the old epoch: %+v", after)
 			}
 			add(t, q, "two")
+			if found := len(readAll(t, q, before.LaneID)); found != int(aside[0].Records) {
+				t.Errorf("%d records were saved, and %d can be read", aside[0].Records, found)
+			}
 		})
 	}
 }

@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -46,7 +47,8 @@ func (q *Queue) ensureOpen() error {
 	return nil
 }
 
-// open opens the file and reads the lanes; a damaged file is set aside, once. q.file is held.
+// open opens the file and reads the lanes. A damaged file is set aside, once, and what can be read of it is taken into
+// the new one. q.file is held.
 func (q *Queue) open() error {
 	db, lanes, err := q.load()
 	if err != nil && isDamaged(err) {
@@ -55,10 +57,9 @@ func (q *Queue) open() error {
 			return classify("set the damaged queue file aside", errors.Join(asideErr, err))
 		}
 		q.log.Error().Err(err).Str("set_aside", aside).Msg("queue file is damaged; a new one is begun")
-		q.mu.Lock()
-		q.aside = append(q.aside, aside)
-		q.mu.Unlock()
-		db, lanes, err = q.load()
+		if db, lanes, err = q.load(); err == nil {
+			lanes, err = q.takeOver(db, aside)
+		}
 	}
 	if err != nil {
 		return classify("open queue "+q.opts.Path, err)
@@ -68,20 +69,42 @@ func (q *Queue) open() error {
 	return nil
 }
 
+// takeOver salvages a file into the new one and reads the lanes again.
+func (q *Queue) takeOver(db *bolt.DB, aside string) (*loaded, error) {
+	saved, err := salvage(db, aside, q.sealer)
+	if err != nil { // the file that was set aside still has everything
+		q.log.Error().Err(err).Str("file", aside).Msg("damaged queue file could not be read to its end")
+	}
+	q.log.Warn().Str("file", aside).Uint64("saved", saved.Records).Uint64("missing", saved.Missing).Uint64("unreadable", saved.Unreadable).
+		Msg("what could be read of the damaged queue file is in the new one")
+	q.mu.Lock()
+	q.aside = append(q.aside, saved)
+	q.mu.Unlock()
+	lanes, err := q.lanesOf(db)
+	if err != nil {
+		_ = db.Close()
+	}
+	return lanes, err
+}
+
 func (q *Queue) load() (*bolt.DB, *loaded, error) {
 	db, err := openFile(q.opts.Path, q.opts.MaxSize, q.opts.Terminal)
 	if err != nil {
 		return nil, nil, err
 	}
-	var l *loaded
-	err = guarded(func() error {
-		return db.View(func(tx *bolt.Tx) (err error) { l, err = loadLanes(tx); return err })
-	})
+	l, err := q.lanesOf(db)
 	if err != nil {
 		_ = db.Close()
 		return nil, nil, err
 	}
 	return db, l, nil
+}
+
+func (q *Queue) lanesOf(db *bolt.DB) (l *loaded, err error) {
+	err = guarded(func() error {
+		return db.View(func(tx *bolt.Tx) (err error) { l, err = loadLanes(tx); return err })
+	})
+	return l, err
 }
 
 // adopt takes over what the file holds, and keeps what is known beyond it: acknowledgements that the file has yet to
@@ -147,9 +170,9 @@ func (q *Queue) why() error {
 	return q.fault
 }
 
-// SetAside returns the new names of files that could not be used, since Open.
-func (q *Queue) SetAside() []string {
+// SetAside returns what became of files that could not be used, since Open.
+func (q *Queue) SetAside() []Salvage {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return append([]string(nil), q.aside...)
+	return slices.Clone(q.aside)
 }

@@ -1,0 +1,214 @@
+package buffer
+
+import (
+	"encoding/binary"
+	"fmt"
+	"hash/fnv"
+	"os"
+	"syscall"
+)
+
+// pages is a bbolt file as raw pages, for reading what is left of a damaged one. bbolt itself ends in a panic or a fault
+// on such a file. The layout is bbolt's version 2 (internal/common: page.go, meta.go, inode.go), in the machine's byte
+// order, which is little endian on every terminal.
+type pages struct {
+	raw     []byte
+	size    int    // of a page
+	seen    []bool // pages that a walk has come to
+	damaged int    // pages and entries that were needed and make no sense
+}
+
+const (
+	boltMagic     = 0xED0CDAED
+	boltVersion   = 2
+	pageHeader    = 16
+	elementSize   = 16
+	bucketHeader  = 16
+	flagBranch    = 0x01
+	flagLeaf      = 0x02
+	flagSubBucket = 0x01
+)
+
+var le = binary.LittleEndian
+
+// mapPages maps a file. It must not be closed while anything that came from it is in use.
+func mapPages(f *os.File) (*pages, error) {
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	p := &pages{size: os.Getpagesize()}
+	if info.Size() < 2*int64(p.size) {
+		return nil, fmt.Errorf("%w: it has %d bytes", errDamaged, info.Size())
+	}
+	if p.raw, err = syscall.Mmap(int(f.Fd()), 0, int(info.Size()), syscall.PROT_READ, syscall.MAP_SHARED); err != nil {
+		return nil, err
+	}
+	if m := p.meta(); m != nil {
+		p.size = int(le.Uint32(m[8:]))
+	}
+	p.seen = make([]bool, len(p.raw)/p.size+1)
+	return p, nil
+}
+
+func (p *pages) close() { _ = syscall.Munmap(p.raw) }
+
+// check returns an error unless every page that the file's newest state needs is there and makes sense.
+func (p *pages) check() error {
+	m := p.meta()
+	if m == nil {
+		return fmt.Errorf("%w: neither of its first pages is valid", errDamaged)
+	}
+	if need := le.Uint64(m[40:]); need > uint64(len(p.raw)/p.size) {
+		return fmt.Errorf("%w: it is cut short to %d pages of %d", errDamaged, len(p.raw)/p.size, need)
+	}
+	p.walk(p.root(), func(e element) {
+		if e.sub {
+			p.bucket(e.value, func(element) {})
+		}
+	})
+	if p.damaged > 0 {
+		return fmt.Errorf("%w: %d of its pages or entries make no sense", errDamaged, p.damaged)
+	}
+	return nil
+}
+
+// meta returns the newer of the two meta pages whose checksum is right, or nil.
+func (p *pages) meta() []byte {
+	var newest []byte
+	for _, at := range []int{0, p.size} {
+		if len(p.raw) < at+pageHeader+64 {
+			continue
+		}
+		m := p.raw[at+pageHeader:][:64]
+		sum := fnv.New64a()
+		sum.Write(m[:56])
+		size := le.Uint32(m[8:])
+		if le.Uint32(m) != boltMagic || le.Uint32(m[4:]) != boltVersion || sum.Sum64() != le.Uint64(m[56:]) || size < 512 || size > 1<<16 || size&(size-1) != 0 {
+			continue
+		}
+		if newest == nil || le.Uint64(m[48:]) > le.Uint64(newest[48:]) {
+			newest = m
+		}
+	}
+	return newest
+}
+
+// root returns the page of the bucket that holds all others, or 0 when it is not known.
+func (p *pages) root() uint64 {
+	if m := p.meta(); m != nil {
+		return le.Uint64(m[16:])
+	}
+	return 0
+}
+
+// page returns a page with its overflow, or nil when it makes no sense.
+func (p *pages) page(id uint64) []byte {
+	if id < 2 || id >= uint64(len(p.raw)/p.size) {
+		return nil
+	}
+	b := p.raw[int(id)*p.size:]
+	if le.Uint64(b) != id {
+		return nil
+	}
+	length := (int64(le.Uint32(b[12:])) + 1) * int64(p.size)
+	return b[:min(length, int64(len(b)))]
+}
+
+// element is one entry of a leaf page.
+type element struct {
+	key, value []byte
+	sub        bool // the value is a bucket
+}
+
+// leaf returns what a leaf page holds. Entries that reach beyond the page are left out, and counted as damage.
+func (p *pages) leaf(b []byte) []element {
+	count := int(le.Uint16(b[10:]))
+	elements := make([]element, 0, min(count, len(b)/elementSize))
+	for i := range count {
+		at := pageHeader + i*elementSize
+		if at+elementSize > len(b) {
+			p.damaged++
+			break
+		}
+		e := b[at:]
+		start := int64(at) + int64(le.Uint32(e[4:]))
+		k, v := int64(le.Uint32(e[8:])), int64(le.Uint32(e[12:]))
+		if start+k+v > int64(len(b)) {
+			p.damaged++
+			continue
+		}
+		elements = append(elements, element{
+			key: b[start : start+k], value: b[start+k : start+k+v], sub: le.Uint32(e)&flagSubBucket != 0,
+		})
+	}
+	return elements
+}
+
+// walk calls fn for every entry under a page that can still be reached. A page that is pointed at twice is damage, so
+// the walk ends on every file.
+func (p *pages) walk(id uint64, fn func(element)) {
+	b := p.page(id)
+	if b == nil || p.seen[id] {
+		p.damaged++
+		return
+	}
+	p.seen[id] = true
+	switch le.Uint16(b[8:]) {
+	case flagLeaf:
+		for _, e := range p.leaf(b) {
+			fn(e)
+		}
+	case flagBranch:
+		for i := range int(le.Uint16(b[10:])) {
+			at := pageHeader + i*elementSize
+			if at+elementSize > len(b) {
+				p.damaged++
+				return
+			}
+			p.walk(le.Uint64(b[at+8:]), fn)
+		}
+	default:
+		p.damaged++
+	}
+}
+
+// bucket calls fn for every entry of a bucket, given its header.
+func (p *pages) bucket(header []byte, fn func(element)) {
+	if len(header) < bucketHeader {
+		p.damaged++
+		return
+	}
+	if root := le.Uint64(header); root != 0 {
+		p.walk(root, fn)
+		return
+	}
+	if inline := header[bucketHeader:]; len(inline) >= pageHeader {
+		for _, e := range p.leaf(inline) {
+			fn(e)
+		}
+	}
+}
+
+// scan calls fn for every entry of every leaf page in the file, reachable or not, and of the small buckets inside them.
+func (p *pages) scan(fn func(element)) {
+	for id := uint64(2); id < uint64(len(p.raw)/p.size); id++ {
+		b := p.page(id)
+		if b == nil || le.Uint16(b[8:]) != flagLeaf {
+			continue
+		}
+		for _, e := range p.leaf(b) {
+			if e.sub {
+				p.bucketInline(e.value, fn)
+				continue
+			}
+			fn(e)
+		}
+	}
+}
+
+func (p *pages) bucketInline(header []byte, fn func(element)) {
+	if len(header) >= bucketHeader && le.Uint64(header) == 0 {
+		p.bucket(header, fn)
+	}
+}
