@@ -63,14 +63,15 @@ func number[T text](s T, base rune) (n rune, ok bool) {
 }
 
 // hexValue returns the value of a hexadecimal digit, and 0xFF for all else.
-func hexValue(b byte) byte {
-	switch {
-	case b >= '0' && b <= '9':
-		return b - '0'
-	case b >= 'a' && b <= 'f':
-		return b - 'a' + 10
-	case b >= 'A' && b <= 'F':
-		return b - 'A' + 10
+func hexValue(b byte) byte { return hexValues[b] }
+
+var hexValues = func() (table [256]byte) {
+	for c := range table {
+		table[c] = 0xFF
 	}
-	return 0xFF
-}
+	for value := range 16 {
+		table["0123456789abcdef"[value]] = byte(value)
+		table["0123456789ABCDEF"[value]] = byte(value)
+	}
+	return table
+}()

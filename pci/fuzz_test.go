@@ -17,6 +17,7 @@ func FuzzScanFindsPlantedNumber(f *testing.F) {
 	f.Add("%B", "^NAME^", uint64(3))
 	f.Add("\\u", "%", uint64(4))
 	f.Add("0f8fad5b-d9cb-", "-a165-70867728950e", uint64(5))
+	f.Add("0\xa0", "\xa0\xad7", uint64(117))
 	f.Add("9999999999999999999999999999 ", " 9999999999999999999999999999", uint64(6))
 	f.Fuzz(func(t *testing.T, before, after string, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, seed))
@@ -88,8 +89,14 @@ func pick(r *rand.Rand, from []string) string { return from[r.IntN(len(from))] }
 
 // closed puts a colon where a text would join what stands between.
 func closed(before, after string, joins ...func(byte) bool) (string, string) {
-	last, _ := utf8.DecodeLastRuneInString(before)
-	first, _ := utf8.DecodeRuneInString(after)
+	last, size := utf8.DecodeLastRuneInString(before)
+	if last == utf8.RuneError && size == 1 {
+		last = rune(before[len(before)-1])
+	}
+	first, size := utf8.DecodeRuneInString(after)
+	if first == utf8.RuneError && size == 1 {
+		first = rune(after[0])
+	}
 	for _, join := range joins {
 		if before != "" && join(fold(last)) {
 			before += ":"

@@ -270,7 +270,7 @@ func TestScanUint(t *testing.T) {
 
 // TestScanLongEncodings: a number is found wherever it lies in a long encoded text.
 func TestScanLongEncodings(t *testing.T) {
-	for at := range 3 * decodedLen {
+	for at := 0; at < 3*decodedLen; at += 5 {
 		plain := []byte(strings.Repeat("x", 4*decodedLen))
 		copy(plain[at:], "4242 4242 4242 4242")
 		if got := scanText(hex.EncodeToString(plain)); got != pan {
