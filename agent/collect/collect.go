@@ -1,8 +1,8 @@
 // Package collect reads the terminal on schedule: readings become events, and events become blocks of telemetry.
 //
 // It is for the agent's run loop alone. Everything it records goes through the guard into the telemetry lane; it never
-// touches the ledger, never waits for the disk or the network, and never fails: what can't be read, may not be recorded or
-// can't be stored is left out and counted.
+// touches the ledger, never waits for the network, and never fails: what can't be read is left out, and what may not be
+// recorded or can't be stored is dropped and counted.
 package collect
 
 import (
@@ -35,8 +35,8 @@ type Options struct {
 	// Version is the agent's, for events that tell it: up to 64 characters.
 	Version string
 
-	// BatteryEvery, HostEvery and AppEvery are the pauses between readings of each kind. Zero means 5 minutes: readings
-	// of a day then cost less than 100 KB on the wire.
+	// BatteryEvery, HostEvery and AppEvery are the pauses between readings of each kind. Zero means 5 minutes: a
+	// day's readings then make 288 blocks.
 	BatteryEvery, HostEvery, AppEvery time.Duration
 	// Jitter is the random part of each pause, 0 to 0.5 of it.
 	Jitter float64
