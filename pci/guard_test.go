@@ -44,7 +44,7 @@ func TestCheckAcceptsTypicalEvents(t *testing.T) {
 
 func TestCheckIsDeterministic(t *testing.T) {
 	fields := map[string]any{}
-	for _, name := range strings.Fields("a b c d e f g h i j k l m n o p q r s t u v w x y z") {
+	for name := range strings.FieldsSeq("a b c d e f g h i j k l m n o p q r s t u v w x y z") {
 		fields[name] = name
 	}
 	m, err := structpb.NewStruct(fields)

@@ -1,7 +1,7 @@
 package pci
 
-// scanBetweenIDs looks at the characters as they are, with the ids in s taken out: UUIDs and digests, whose digits look
-// like a card number in one of some 4,000 of them. It is for texts in which something was found.
+// scanBetweenIDs looks at the characters as they are, with the ids in s taken out: UUIDs and digests, of which one in 6,600
+// and one in 3,300 looks like a card number. It is for texts in which something was found.
 func scanBetweenIDs[T text](s T) finding {
 	var c chain
 	for i := 0; i < len(s); {

@@ -77,13 +77,13 @@ func LoadOrCreateKey(path string) ([32]byte, error) {
 	if !errors.Is(err, fs.ErrNotExist) {
 		return key, err
 	}
-	if err := createKey(path); err != nil && !errors.Is(err, fs.ErrExist) {
+	if err := createKey(path); err != nil {
 		return [32]byte{}, &KeyError{Path: path, Problem: err.Error(), Remedy: "check that its directory exists and can be written by the agent", Err: err}
 	}
 	return LoadKey(path)
 }
 
-// createKey makes a key file. It fails with [fs.ErrExist] when another caller was faster.
+// createKey makes a key file, or leaves the one alone that another caller was faster to make. Either is on disk then.
 func createKey(path string) error {
 	var key [32]byte
 	rand.Read(key[:])
@@ -105,9 +105,11 @@ func createKey(path string) error {
 		return err
 	}
 	// Unlike a rename, a link never takes the place of a key that is there already.
-	if err := os.Link(temp.Name(), path); err != nil {
-		return err
+	linked := os.Link(temp.Name(), path)
+	if linked != nil && !errors.Is(linked, fs.ErrExist) {
+		return linked
 	}
+	os.Remove(temp.Name())
 	return syncDir(dir)
 }
 
@@ -147,8 +149,7 @@ func checkKeyFile(path string, info fs.FileInfo) error {
 
 func openError(path string, err error) error {
 	e := &KeyError{Path: path, Problem: err.Error(), Err: err}
-	var cause *fs.PathError
-	if errors.As(err, &cause) {
+	if cause, ok := errors.AsType[*fs.PathError](err); ok {
 		e.Problem = cause.Err.Error()
 	}
 	switch {

@@ -21,7 +21,7 @@ func walk(m protoreflect.Message, depth int) (bad *Violation) {
 	}
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		if bad = walkField(fd, v, depth); bad != nil {
-			bad.in(string(fd.Name()))
+			bad = bad.in(string(fd.Name()))
 		}
 		return bad == nil
 	})
@@ -41,11 +41,11 @@ func walkField(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int)
 func walkMap(fd protoreflect.FieldDescriptor, m protoreflect.Map, depth int) (bad *Violation) {
 	m.Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
 		if bad = judge(fd, k.Value(), scanValue(fd.MapKey(), k.Value())); bad != nil {
-			bad.in("[key]")
+			bad = bad.in("[key]")
 			return false
 		}
 		if bad = walkMapValue(fd, v, depth); bad != nil {
-			bad.in("[value]")
+			bad = bad.in("[value]")
 		}
 		return bad == nil
 	})
