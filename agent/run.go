@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -180,6 +181,9 @@ func (a *agent) openQueue() (*buffer.Queue, error) {
 	if err := os.MkdirAll(filepath.Dir(cfg.KeyFile), 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the folder of the queue's key: %w", err)
 	}
+	if err := a.setAsideWithoutKey(); err != nil {
+		return nil, err
+	}
 	key, err := pci.LoadOrCreateKey(cfg.KeyFile)
 	if err != nil {
 		return nil, err
@@ -198,6 +202,24 @@ func (a *agent) openQueue() (*buffer.Queue, error) {
 		SpillAfter:      cfg.SpillAfter.Duration,
 		Log:             a.log.With().Str("part", "queue").Logger(),
 	})
+}
+
+// setAsideWithoutKey moves a queue file away whose key is gone: under a new key nothing in it could be opened, and the shop
+// has to go on. With its key, the file can be put back.
+func (a *agent) setAsideWithoutKey() error {
+	cfg := a.cfg.Queue
+	if _, err := os.Stat(cfg.KeyFile); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if _, err := os.Stat(cfg.Path); err != nil {
+		return nil
+	}
+	aside := fmt.Sprintf("%s.without-key-%d", cfg.Path, time.Now().Unix())
+	if err := os.Rename(cfg.Path, aside); err != nil {
+		return fmt.Errorf("cannot set the queue aside, whose key %s is gone: %w", cfg.KeyFile, err)
+	}
+	a.log.Error().Str("key", cfg.KeyFile).Str("file", aside).Msg("the queue's key is gone; the file is set aside, and a new one is begun")
+	return nil
 }
 
 // memberKey loads the merchant's key, or returns nil: stamps are then refused with the reason, and payments go on.

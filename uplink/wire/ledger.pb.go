@@ -704,7 +704,7 @@ type Stamp struct {
 	ProgrammeVersion uint32 `protobuf:"varint,4,opt,name=programme_version,json=programmeVersion,proto3" json:"programme_version,omitempty"`
 	// The member: HMAC-SHA-256 of the phone number in E.164 under the merchant's key. 32 bytes. Always set.
 	AccountRef []byte `protobuf:"bytes,5,opt,name=account_ref,json=accountRef,proto3" json:"account_ref,omitempty"`
-	// The key that account_ref was made with: the first 4 bytes of SHA-256 over it. 4 bytes. Always set.
+	// The key that account_ref was made with: the first 4 bytes of SHA-256("stampd/key-id/v1" ‖ 0 ‖ key). 4 bytes. Always set.
 	AccountKeyId []byte `protobuf:"bytes,6,opt,name=account_key_id,json=accountKeyId,proto3" json:"account_key_id,omitempty"`
 	// Stamps given. Range: 1 to the programme's limit per purchase. Always set.
 	Stamps int32 `protobuf:"varint,7,opt,name=stamps,proto3" json:"stamps,omitempty"`

@@ -371,7 +371,8 @@ type Batch struct {
 	Records [][]byte `protobuf:"bytes,3,rep,name=records,proto3" json:"records,omitempty"`
 	// The first 8 bytes of the lane's hash chain after the last record. 8 bytes in the ledger lane, else empty.
 	Chain []byte `protobuf:"bytes,4,opt,name=chain,proto3" json:"chain,omitempty"`
-	// Numbers that were given to records which no longer exist, in order, before or inside this batch. Telemetry only.
+	// Numbers that were given to records which no longer exist, in order, before the records. In the ledger lane only after
+	// the queue file was damaged: the backend stores it as an alarm.
 	Lost          []*SeqRange `protobuf:"bytes,5,rep,name=lost,proto3" json:"lost,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
