@@ -19,7 +19,7 @@ import (
 // would quote the request.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	// The caller has so long to send the request and to take a refusal.
-	giveTime(w, bodyTimeout, bodyTimeout+responseTimeout)
+	giveTime(w, s.patience, s.patience+responseTimeout)
 	route, slots, no := s.admit(r)
 	if no == nil {
 		defer func() { <-slots }()

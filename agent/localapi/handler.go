@@ -80,16 +80,15 @@ func (s *Server) alarm(ctx context.Context, v *pci.Violation) {
 	}
 }
 
-// whereabouts returns the innermost calls of the agent's own that led to a panic, as file:line.
+// whereabouts returns the innermost calls that led to a panic, as function:line.
 func whereabouts() []string {
-	pcs := make([]uintptr, 64)
+	pcs := make([]uintptr, 16)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
 	var at []string
-	for more := true; more && len(at) < 12; {
+	for more := true; more; {
 		var f runtime.Frame
-		f, more = frames.Next()
-		if i := strings.Index(f.File, "stampd/"); i >= 0 {
-			at = append(at, f.File[i:]+":"+strconv.Itoa(f.Line))
+		if f, more = frames.Next(); !strings.HasPrefix(f.Function, "runtime.") {
+			at = append(at, f.Function+":"+strconv.Itoa(f.Line))
 		}
 	}
 	return at

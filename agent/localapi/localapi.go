@@ -64,6 +64,7 @@ type Options struct {
 type Server struct {
 	Options
 	access   access
+	patience time.Duration // with a request's body
 	alarms   *alarms
 	routes   map[string]route
 	slots    map[role]chan struct{} // holds one for each request that is served
@@ -90,9 +91,10 @@ func Listen(o Options) (*Server, error) {
 
 func newServer(o Options) *Server {
 	s := &Server{
-		Options: o,
-		access:  newAccess(o.POSUIDs, o.AdminUIDs),
-		alarms:  newAlarms(),
+		Options:  o,
+		access:   newAccess(o.POSUIDs, o.AdminUIDs),
+		patience: bodyTimeout,
+		alarms:   newAlarms(),
 		slots: map[role]chan struct{}{
 			rolePOS:   make(chan struct{}, maxRequests),
 			roleAdmin: make(chan struct{}, maxAdminCalls),

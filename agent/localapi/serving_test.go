@@ -37,8 +37,14 @@ type agent struct {
 	end func()
 }
 
-// startAgent starts an agent in dir, with what change makes of its options.
-func startAgent(t testing.TB, change ...func(*Options)) *agent {
+// startAgent starts an agent as run.go does.
+func startAgent(t testing.TB) *agent {
+	t.Helper()
+	return startOtherAgent(t, func(*Options) {}, func(*Server) {})
+}
+
+// startOtherAgent starts an agent with what change makes of its options, and prepare of the server before it serves.
+func startOtherAgent(t testing.TB, change func(*Options), prepare func(*Server)) *agent {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "stampd") // t.TempDir's paths are too long for a socket
 	if err != nil {
@@ -47,14 +53,13 @@ func startAgent(t testing.TB, change ...func(*Options)) *agent {
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
 	a := &agent{log: new(bytes.Buffer)}
 	o := newOptions(t, dir)
-	o.Log = zerolog.New(a.log)
-	for _, c := range change {
-		c(&o)
-	}
+	o.Log = zerolog.New(zerolog.SyncWriter(a.log))
+	change(&o)
 	a.Server, err = Listen(o)
 	if err != nil {
 		t.Fatal(err)
 	}
+	prepare(a.Server)
 	served := make(chan error, 1)
 	go func() { served <- a.Serve() }()
 	stopped := false
@@ -115,10 +120,7 @@ func newOptions(t testing.TB, dir string) Options {
 	}
 }
 
-// asNobody makes the server take every caller for a user who may not call anything.
-func (a *agent) asNobody() { a.access.admins, a.access.pos = nil, nil }
-
-// http returns a client of the socket. It speaks HTTP/2 when h2 is set.
+// http1 returns a client of the socket that speaks HTTP/1.1, as curl does.
 func (a *agent) http1(t testing.TB) *http.Client {
 	transport := &http.Transport{DialContext: a.dial, DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
