@@ -57,6 +57,20 @@ func (q *Queue) Ack(ctx context.Context, id LaneID, through uint64, rejects []Re
 	return nil
 }
 
+// Rewind takes back acknowledgements after a seq, for a backend that has lost what it had acknowledged: what the file still
+// holds of it counts as waiting again. What is gone is gone; the uplink declares it.
+func (q *Queue) Rewind(id LaneID, after uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.lanes[id]
+	if l == nil || after >= l.told {
+		return
+	}
+	l.told = max(after, l.acked)
+	l.oldest = min(l.oldest, l.acked+1)
+	q.wake()
+}
+
 // quarantine copies refused records, sealed as they are, to where they block nothing.
 func (q *Queue) quarantine(ctx context.Context, id LaneID, rejects []Reject) error {
 	var added uint64

@@ -353,6 +353,49 @@ func TestDeclaresTelemetryThatIsGone(t *testing.T) {
 	}
 }
 
+// A backend that was restored from an old copy gets again what the terminal still has, and is told what is gone.
+func TestBackendThatForgotIsSentWhatIsLeft(t *testing.T) {
+	var got atomic.Pointer[wire.Batch]
+	b := newBench(t, serveScript(t, func(l link) error {
+		if _, err := hello(l); err != nil {
+			return err
+		}
+		for {
+			m, err := l.Recv()
+			if err != nil {
+				return err
+			}
+			batch := m.GetBatch()
+			got.CompareAndSwap(nil, batch)
+			last := batch.GetFirstSeq() + uint64(len(batch.GetRecords())) - 1
+			if err := sendAck(l, &wire.Ack{LaneIndex: batch.GetLaneIndex(), Through: last, Chain: batch.GetChain()}); err != nil {
+				return err
+			}
+		}
+	}), nil)
+	b.add(6)
+	id := b.queue.Lanes()[0].LaneID
+	if err := b.queue.Ack(t.Context(), id, 3, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.add(1) // removes what was acknowledged
+	if err := b.queue.Ack(t.Context(), id, 5, nil); err != nil {
+		t.Fatal(err)
+	}
+	b.run()
+	flushed(t, b)
+	batch := got.Load()
+	if len(batch.GetLost()) != 1 || batch.GetLost()[0].GetFrom() != 1 || batch.GetLost()[0].GetTo() != 3 {
+		t.Errorf("declared %v, want 1 to 3", batch.GetLost())
+	}
+	if batch.GetFirstSeq() != 4 || len(batch.GetRecords()) != 4 {
+		t.Errorf("sent %d records from %d, want 4 from 4", len(batch.GetRecords()), batch.GetFirstSeq())
+	}
+	if !b.alarmed(wire.AuditKind_AUDIT_KIND_BACKEND_FORGOT) {
+		t.Error("nobody was told")
+	}
+}
+
 func TestCertificateIsReadAgainAndMustBeTheTerminals(t *testing.T) {
 	b := newBench(t, serveScript(t, honest), nil)
 	b.add(1)

@@ -101,11 +101,12 @@ func (s *session) sendBatch(c *cursor) (bool, error) {
 			batch.Records = append(batch.Records, r.Payload)
 		}
 	}
-	if c.id.Lane == buffer.Ledger {
-		batch.Chain = last.chain[:]
-	} else if gone := s.gone(c, from, batch); gone > 0 {
+	if gone := s.gone(c, from, batch); gone > 0 {
 		batch.Lost = []*wire.SeqRange{{From: from, To: gone}}
 		last.last = max(last.last, gone)
+	}
+	if c.id.Lane == buffer.Ledger {
+		batch.Chain = last.chain[:]
 	}
 	if len(batch.Records) == 0 && len(batch.Lost) == 0 {
 		return false, nil

@@ -133,7 +133,9 @@ func (s *session) welcomed(ctx context.Context, w *wire.Welcome, states []buffer
 			return fmt.Errorf("%w: %v through %d, the last one is %d", errFalseAck, held.LaneID, mark.GetThrough(), held.Next-1)
 		}
 		if held.Lane == buffer.Ledger && mark.GetThrough() < held.Acked {
-			return fmt.Errorf("backend has lost ledger records %d to %d, which it had acknowledged: restore its log", mark.GetThrough()+1, held.Acked)
+			s.Log.Error().Uint64("from", mark.GetThrough()+1).Uint64("to", held.Acked).Msg("backend has lost ledger records that it had acknowledged")
+			s.Alarm(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_BACKEND_FORGOT, Subject: held.Lane.String()})
+			s.Queue.Rewind(held.LaneID, mark.GetThrough())
 		}
 		if err := s.Queue.Ack(ctx, held.LaneID, mark.GetThrough(), nil); err != nil {
 			return err

@@ -380,6 +380,8 @@ const (
 	AuditKind_AUDIT_KIND_FALSE_ACK AuditKind = 3
 	// The queue file could not be used and was set aside.
 	AuditKind_AUDIT_KIND_QUEUE_SET_ASIDE AuditKind = 4
+	// The backend no longer has ledger records that it had acknowledged. What the terminal still holds is sent again.
+	AuditKind_AUDIT_KIND_BACKEND_FORGOT AuditKind = 5
 )
 
 // Enum value maps for AuditKind.
@@ -390,6 +392,7 @@ var (
 		2: "AUDIT_KIND_CHAIN_MISMATCH",
 		3: "AUDIT_KIND_FALSE_ACK",
 		4: "AUDIT_KIND_QUEUE_SET_ASIDE",
+		5: "AUDIT_KIND_BACKEND_FORGOT",
 	}
 	AuditKind_value = map[string]int32{
 		"AUDIT_KIND_UNSPECIFIED":     0,
@@ -397,6 +400,7 @@ var (
 		"AUDIT_KIND_CHAIN_MISMATCH":  2,
 		"AUDIT_KIND_FALSE_ACK":       3,
 		"AUDIT_KIND_QUEUE_SET_ASIDE": 4,
+		"AUDIT_KIND_BACKEND_FORGOT":  5,
 	}
 )
 
@@ -975,13 +979,14 @@ const file_ledger_proto_rawDesc = "" +
 	"\x1eCARDHOLDER_VERIFICATION_DEVICE\x10\x05*=\n" +
 	"\tStampKind\x12\x1a\n" +
 	"\x16STAMP_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
-	"\x10STAMP_KIND_STAMP\x10\x01*\x9d\x01\n" +
+	"\x10STAMP_KIND_STAMP\x10\x01*\xbc\x01\n" +
 	"\tAuditKind\x12\x1a\n" +
 	"\x16AUDIT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17AUDIT_KIND_PAN_DETECTED\x10\x01\x12\x1d\n" +
 	"\x19AUDIT_KIND_CHAIN_MISMATCH\x10\x02\x12\x18\n" +
 	"\x14AUDIT_KIND_FALSE_ACK\x10\x03\x12\x1e\n" +
-	"\x1aAUDIT_KIND_QUEUE_SET_ASIDE\x10\x04B+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
+	"\x1aAUDIT_KIND_QUEUE_SET_ASIDE\x10\x04\x12\x1d\n" +
+	"\x19AUDIT_KIND_BACKEND_FORGOT\x10\x05B+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
 
 var (
 	file_ledger_proto_rawDescOnce sync.Once

@@ -206,7 +206,7 @@ func TestLedgerRules(t *testing.T) {
 		name   string
 		change func(*Batch)
 	}{
-		{"lost", func(b *Batch) { b.Lost = []Range{{1, 1}}; b.FirstSeq = 2 }},
+		{"lost twice", func(b *Batch) { b.Lost = []Range{{1, 1}, {1, 1}}; b.FirstSeq = 2 }},
 		{"no chain", func(b *Batch) { b.Chain = nil }},
 		{"long chain", func(b *Batch) { b.Chain = make([]byte, 32) }},
 		{"no lane", func(b *Batch) { b.Lane = 0 }},
@@ -224,6 +224,17 @@ func TestLedgerRules(t *testing.T) {
 				t.Errorf("Append = %v, head %d; want an InvalidError and nothing stored", err, l.Head())
 			}
 		})
+	}
+}
+
+// A terminal whose queue file was damaged can go on; that records are gone is stored, and the chain says so.
+func TestLostLedgerRecordsAreAnAlarm(t *testing.T) {
+	l := newLog(t)
+	b := ledger(t, 1, 3)
+	b.Records, b.FirstSeq, b.Lost = b.Records[1:], 2, []Range{{1, 1}}
+	r, err := one(t, l, b)
+	if err != nil || r.Through != 3 || r.Stored != 2 || !r.ChainDiffers {
+		t.Errorf("Append = %+v, %v; want 2 stored through 3, and another chain", r, err)
 	}
 }
 

@@ -174,8 +174,8 @@ func TestBatchesRefused(t *testing.T) {
 			return &wire.Batch{LaneIndex: 1, FirstSeq: 1, Records: [][]byte{make([]byte, 5e6)}}
 		}, codes.ResourceExhausted},
 		{"ledger without chain", func(t *testing.T) *wire.Batch { b := readings(t, 1, 1); b.LaneIndex = 0; return b }, codes.InvalidArgument},
-		{"ledger with lost", func(t *testing.T) *wire.Batch {
-			b := readings(t, 2, 1)
+		{"lost over its records", func(t *testing.T) *wire.Batch {
+			b := readings(t, 1, 1)
 			b.LaneIndex, b.Chain, b.Lost = 0, make([]byte, 8), []*wire.SeqRange{{From: 1, To: 1}}
 			return b
 		}, codes.InvalidArgument},
