@@ -1,0 +1,94 @@
+package row
+
+import (
+	"encoding/hex"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/stampd/stampd/uplink/backend/eventlog"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// schemaVersion is the version of what the lineage columns and the kinds' columns mean.
+const schemaVersion = 1
+
+// Places of the lineage columns that differ between the rows of an entry.
+const (
+	columnSeq        = 4
+	columnIndex      = 5
+	columnEventTime  = 6
+	columnBootMS     = 7
+	columnBootID     = 8
+	columnConfidence = 9
+)
+
+// lineageColumns begin the columns of every table: where a row comes from.
+func lineageColumns() []Column {
+	return []Column{
+		{Name: "terminal", Type: String, Few: true},
+		{Name: "merchant", Type: String, Few: true},
+		{Name: "epoch", Type: String, Few: true},
+		{Name: "lane", Type: String, Few: true},
+		columnSeq:        {Name: "seq", Type: Int64},
+		columnIndex:      {Name: "index", Type: Int32},
+		columnEventTime:  {Name: "event_time", Type: Time, Nullable: true},
+		columnBootMS:     {Name: "boot_ms", Type: Int64, Nullable: true},
+		columnBootID:     {Name: "boot_id", Type: String, Nullable: true, Few: true},
+		columnConfidence: {Name: "clock_confidence", Type: String, Nullable: true, Few: true},
+		{Name: "received_time", Type: Time},
+		{Name: "agent_version", Type: String, Nullable: true, Few: true},
+		{Name: "schema_version", Type: Int32},
+		{Name: "gateway", Type: String, Nullable: true, Few: true},
+		{Name: "log_offset", Type: Int64},
+	}
+}
+
+// appendLineage appends the lineage columns of an entry. Those that differ between its rows are 0 or null.
+func appendLineage(dst []Value, offset uint64, e *eventlog.Entry) []Value {
+	return append(dst,
+		text(e.Terminal),
+		text(e.Merchant),
+		text(hex.EncodeToString(e.Epoch)),
+		enumValue(wire.Lane(e.Lane).Descriptor(), protoreflect.EnumNumber(e.Lane)),
+		number(0),
+		number(0),
+		Value{Null: true},
+		Value{Null: true},
+		Value{Null: true},
+		Value{Null: true},
+		clamp(e.ReceivedUnixMs),
+		orNull(e.AgentVersion),
+		number(schemaVersion),
+		orNull(e.Gateway),
+		number(int64(offset)),
+	)
+}
+
+// setPlace says which record of the lane a row is from, and its place within.
+func setPlace(values []Value, seq uint64, index int) {
+	values[columnSeq] = number(int64(seq))
+	values[columnIndex] = number(int64(index))
+}
+
+// setClock says when the terminal says that it happened.
+func setClock(values []Value, c *wire.Clock) {
+	values[columnEventTime] = Value{Null: true}
+	values[columnBootMS] = Value{Null: true}
+	values[columnBootID] = orNull(hex.EncodeToString(c.GetBootId()))
+	values[columnConfidence] = enumValue(c.GetConfidence().Descriptor(), c.GetConfidence().Number())
+	if c != nil && c.WallUnixMs != nil && *c.WallUnixMs >= minTime && *c.WallUnixMs <= maxTime {
+		values[columnEventTime] = number(*c.WallUnixMs)
+	}
+	if c != nil && c.BootMs != nil {
+		values[columnBootMS] = number(*c.BootMs)
+	}
+}
+
+// The first millisecond of year 1 and the last of year 9999. DuckDB and Spark count in microseconds, and can't read a
+// file at all in which one time is too far away; a terminal's clock may show anything.
+const (
+	minTime = -62135596800000
+	maxTime = 253402300799999
+)
+
+func clamp(ms int64) Value { return number(min(max(ms, minTime), maxTime)) }
