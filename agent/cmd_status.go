@@ -57,6 +57,10 @@ func printStatus(w io.Writer, p palette, s *wire.StatusResponse) {
 }
 
 func printUplink(w io.Writer, p palette, u *wire.UplinkStatus) {
+	if u == nil {
+		row(w, "uplink", "unknown")
+		return
+	}
 	var state string
 	switch u.GetState() {
 	case wire.UplinkState_UPLINK_STATE_ONLINE:

@@ -52,7 +52,7 @@ func parseConfig(path string, data []byte) (*configFile, error) {
 	types := settingTypes()
 	cfg := &configFile{Config: defaultConfig(), path: path, places: findPlaces(data)}
 	for _, key := range slices.Sorted(maps.Keys(cfg.places)) {
-		// The decoder would read a bare number as bytes or as nanoseconds.
+		// For a number without quotes, the decoder's error has no place.
 		at, reads := cfg.places[key], types[key]
 		if reads != nil && reflect.PointerTo(reads).Implements(textUnmarshaler) && at.kind != unstable.String {
 			return nil, &settingError{file: path, line: at.line, column: at.column, key: key, problem: "want " + wants(reads)}

@@ -24,16 +24,19 @@ func (d *Duration) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// MarshalText writes the span in the largest units that hold it exactly: "1h", "1m30s", "250ms".
-func (d Duration) MarshalText() ([]byte, error) {
-	s := d.String()
+// MarshalText writes the span as [Duration.String] does.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// String returns the span without the parts that are zero: "1h", "1m30s", "250ms".
+func (d Duration) String() string {
+	s := d.Duration.String()
 	if strings.HasSuffix(s, "m0s") {
 		s = s[:len(s)-2]
 	}
 	if strings.HasSuffix(s, "h0m") {
 		s = s[:len(s)-2]
 	}
-	return []byte(s), nil
+	return s
 }
 
 // ByteSize is a number of bytes that is written as text, in powers of 1024: "64MiB".

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+func TestPrintStatus(t *testing.T) {
+	tests := map[string]struct {
+		status *wire.StatusResponse
+		want   string
+	}{
+		"nothing is known": {&wire.StatusResponse{}, `
+stampd unknown, terminal unknown of merchant unknown, up 0 s
+  uplink    unknown
+  backlog   unknown
+  queue     unknown
+  hardware  unknown
+  security  requests refused for cardholder data: 0, FIPS 140-3 mode off
+`},
+		"waiting": {&wire.StatusResponse{
+			Version: "1.2.3", TerminalId: "t-1", MerchantId: "m-1", UptimeSeconds: 3*3600 + 5*60,
+			Uplink: &wire.UplinkStatus{
+				State: wire.UplinkState_UPLINK_STATE_WAITING, Backend: "gateway:8443", LastError: "no route\x1b[2J",
+				NextAttemptInMs: new(int64(31_000)), SinceAckMs: new(int64(130_000)), SentBytes: 2 << 20, ReceivedBytes: 1500, Connects: 7,
+			},
+			Lanes: []*wire.LaneStatus{
+				{Lane: wire.Lane_LANE_LEDGER, Depth: 12},
+				{Lane: wire.Lane_LANE_TELEMETRY, Depth: 3, InMemory: 1},
+				{Lane: wire.Lane_LANE_TELEMETRY, Depth: 40},
+			},
+			Queue: &wire.QueueStatus{Path: "/q", SizeBytes: 65536, MaxBytes: 64 << 20, Quarantined: 1, Dropped: 2, Fault: "disk full"},
+			Parts: []*wire.PartStatus{
+				{Part: "battery", Detail: "not there"},
+				{Part: "host", Driver: "gopsutil", Found: true},
+			},
+			CardholderDataRefused: 2, FipsEnabled: true,
+		}, `
+stampd 1.2.3, terminal t-1 of merchant m-1, up 3 h 5 min
+  uplink    waiting, next attempt in 31 s, backend gateway:8443
+            last stored 2 min ago, sent 2.0 MiB, received 1.5 KiB, connected 7 times
+            last attempt ended: no route [2J
+  backlog   ledger 12, telemetry 43 (1 in memory)
+  queue     /q, 64.0 KiB of 64.0 MiB, 1 quarantined, 2 dropped
+            fault: disk full
+  hardware  battery missing: not there
+            host found by gopsutil
+  security  requests refused for cardholder data: 2, FIPS 140-3 mode on
+`},
+		"disabled": {&wire.StatusResponse{
+			Version: "1", TerminalId: "t", MerchantId: "m", Uplink: &wire.UplinkStatus{State: wire.UplinkState_UPLINK_STATE_DISABLED},
+			Lanes: []*wire.LaneStatus{{Lane: wire.Lane_LANE_LEDGER}}, Queue: &wire.QueueStatus{Path: "/q"}, Parts: []*wire.PartStatus{{Part: "host", Found: true}},
+		}, `
+stampd 1, terminal t of merchant m, up 0 s
+  uplink    disabled: no backend is configured, everything stays in the queue
+  backlog   ledger 0, telemetry 0
+  queue     /q, 0 B of 0 B, 0 quarantined, 0 dropped
+  hardware  host found
+  security  requests refused for cardholder data: 0, FIPS 140-3 mode off
+`},
+	}
+	for name, tt := range tests {
+		t.Run(name, func(t *testing.T) {
+			var plain, coloured bytes.Buffer
+			printStatus(&plain, palette{}, tt.status)
+			if got := "\n" + plain.String(); got != tt.want {
+				t.Errorf("printed%s\nwant%s", got, tt.want)
+			}
+			printStatus(&coloured, palette{on: true}, tt.status)
+			if got := strings.NewReplacer("\x1b[0m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "").Replace(coloured.String()); got != plain.String() {
+				t.Errorf("in colours it says something else:\n%s", got)
+			}
+		})
+	}
+}
+
+func TestSpan(t *testing.T) {
+	tests := map[time.Duration]string{
+		0: "0 s", 119 * time.Second: "119 s", 2 * time.Minute: "2 min", 125 * time.Minute: "2 h 5 min",
+		50 * time.Hour: "2 d 2 h",
+	}
+	for d, want := range tests {
+		if got := span(d); got != want {
+			t.Errorf("span(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
