@@ -126,6 +126,7 @@ func (a *agent) build() error {
 		Queue:     a.queue,
 		Uplink:    a.uplink,
 		Board:     a.board,
+		Settle:    a.collector.Flush,
 		Log:       a.log.With().Str("part", "local API").Logger(),
 	})
 	if err != nil {

@@ -57,6 +57,7 @@ type Options struct {
 	Queue    *buffer.Queue
 	Uplink   *uplink.Client
 	Board    *hal.Board
+	Settle   func() // hands over the readings that are held back, before a flush
 	Log      zerolog.Logger
 }
 

@@ -117,6 +117,7 @@ func newOptions(t testing.TB, dir string) Options {
 		Queue:    q,
 		Uplink:   up,
 		Board:    hal.Open(hal.Profile{SysRoot: filepath.Join(dir, "sys")}),
+		Settle:   func() {},
 	}
 }
 

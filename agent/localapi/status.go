@@ -64,6 +64,7 @@ func (s *Server) flush(ctx context.Context, req *wire.FlushRequest) (*wire.Flush
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
 	defer context.AfterFunc(s.stopping, cancel)()
+	s.Settle()
 	waiting, complete := s.Uplink.Flush(ctx)
 	return &wire.FlushResponse{Waiting: waiting, Complete: complete}, nil
 }
