@@ -9,6 +9,8 @@ import (
 
 	"connectrpc.com/connect"
 
+	"github.com/stampd/stampd/agent/localapi"
+	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -90,6 +92,8 @@ func describe(err error) (text, hint string) {
 			return "the agent did not answer in time", "try again with the same key: the answer is the same, and nothing is recorded twice"
 		}
 		return text, ""
+	case errors.Is(err, buffer.ErrLocked), errors.Is(err, localapi.ErrRunning):
+		return err.Error(), "another stampd is running: 'stampd status' asks it, 'systemctl stop stampd' stops it"
 	}
 	return err.Error(), ""
 }
