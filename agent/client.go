@@ -78,11 +78,18 @@ type unreachableError struct {
 
 func (e *unreachableError) Error() string { return e.problem }
 
-// reach turns a failure to connect into an *unreachableError, and returns any other error as it is.
+// errNoAnswer says that the connection broke before the answer came.
+var errNoAnswer = errors.New("the agent went away before it answered")
+
+// reach turns a failure to connect into an *unreachableError, and one of the connection into [errNoAnswer]. What the agent
+// answered is returned as it is.
 func (c *client) reach(err error) error {
+	if connect.IsWireError(err) || connect.CodeOf(err) == connect.CodeDeadlineExceeded {
+		return err
+	}
 	var dial *net.OpError
 	if !errors.As(err, &dial) || dial.Op != "dial" {
-		return err
+		return errNoAnswer
 	}
 	e := &unreachableError{problem: fmt.Sprintf("cannot reach the agent at %s", c.socket)}
 	switch {

@@ -24,21 +24,24 @@ func newFlushCommand() *cobra.Command {
 stored everything that was queued at the call: exit 0 when it has, 4 when not.`,
 		Example: `  stampd flush
   stampd flush --wait
-  stampd flush --wait=5m && stampd status`,
+  stampd flush --wait --timeout 5m && stampd status`,
 	}
 	addClientFlags(cmd)
-	wait := cmd.Flags().Duration("wait", 0, "how long to wait, up to 10m; 60s when given without a time")
-	cmd.Flags().Lookup("wait").NoOptDefVal = "60s"
+	wait := cmd.Flags().Bool("wait", false, "wait until everything is stored")
+	timeout := cmd.Flags().Duration("timeout", time.Minute, "how long to wait at most, up to 10m")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if *wait < 0 || *wait > maxWait {
-			return &usageError{problem: "cannot wait that long", hint: "--wait takes up to 10m"}
+		if *timeout <= 0 || *timeout > maxWait {
+			return &usageError{problem: "cannot wait that long", hint: "--timeout takes up to 10m"}
 		}
-		ctx, cancel, c, err := newClient(cmd, *wait+answerTimeout)
+		if !*wait {
+			*timeout = 0
+		}
+		ctx, cancel, c, err := newClient(cmd, *timeout+answerTimeout)
 		if err != nil {
 			return err
 		}
 		defer cancel()
-		res, err := ask(ctx, c, c.Flush, &wire.FlushRequest{WaitMs: uint32(wait.Milliseconds())})
+		res, err := ask(ctx, c, c.Flush, &wire.FlushRequest{WaitMs: uint32(timeout.Milliseconds())})
 		if err != nil {
 			return err
 		}
@@ -47,7 +50,7 @@ stored everything that was queued at the call: exit 0 when it has, 4 when not.`,
 		} else {
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d records waiting\n", res.GetWaiting())
 		}
-		if err == nil && *wait > 0 && !res.GetComplete() {
+		if err == nil && *wait && !res.GetComplete() {
 			return errNotFlushed
 		}
 		return err

@@ -20,9 +20,11 @@ const (
 	exitFailure     = 1  // it did not work; the error says why
 	exitRefused     = 2  // the agent refused the request: the same request will be refused again
 	exitUnreachable = 3  // the agent does not run, or this user may not ask it
-	exitTimeout     = 4  // no answer in time; whether it was done is not known
+	exitTimeout     = 4  // no answer, or not in time; whether it was done is not known
 	exitUsage       = 64 // no such command or flag (EX_USAGE of sysexits.h)
 )
+
+const hintSameKey = "try again with the same key: the answer is the same, and nothing is recorded twice"
 
 // exitCode returns the exit code for the cause of err.
 func exitCode(err error) int {
@@ -45,7 +47,7 @@ func exitCode(err error) int {
 		case connect.CodeDeadlineExceeded:
 			return exitTimeout
 		}
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errNotFlushed):
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, errNoAnswer), errors.Is(err, errNotFlushed):
 		return exitTimeout
 	}
 	return exitFailure
@@ -89,9 +91,11 @@ func describe(err error) (text, hint string) {
 			return text, d.GetHint()
 		}
 		if answer.Code() == connect.CodeDeadlineExceeded {
-			return "the agent did not answer in time", "try again with the same key: the answer is the same, and nothing is recorded twice"
+			return "the agent did not answer in time", hintSameKey
 		}
 		return text, ""
+	case errors.Is(err, errNoAnswer):
+		return err.Error(), hintSameKey
 	case errors.Is(err, buffer.ErrLocked), errors.Is(err, localapi.ErrRunning):
 		return err.Error(), "another stampd is running: 'stampd status' asks it, 'systemctl stop stampd' stops it"
 	}

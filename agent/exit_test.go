@@ -44,9 +44,10 @@ func TestExit(t *testing.T) {
 		"does not run":  {&unreachableError{"cannot reach", "start it"}, 3, "error: cannot reach\nhint: start it\n"},
 		"time over":     {context.DeadlineExceeded, 4, "error: context deadline exceeded\n"},
 		"agent in no time": {refused(connect.CodeDeadlineExceeded, ""), 4, "error: the agent did not answer in time\n" +
-			"hint: try again with the same key: the answer is the same, and nothing is recorded twice\n"},
-		"not flushed": {fmt.Errorf("flush: %w", errNotFlushed), 4, "error: flush: not everything is stored by the backend yet\n"},
-		"usage":       {&usageError{"no such flag", "see help"}, 64, "error: no such flag\nhint: see help\n"},
+			"hint: " + hintSameKey + "\n"},
+		"agent is gone": {errNoAnswer, 4, "error: the agent went away before it answered\nhint: " + hintSameKey + "\n"},
+		"not flushed":   {fmt.Errorf("flush: %w", errNotFlushed), 4, "error: flush: not everything is stored by the backend yet\n"},
+		"usage":         {&usageError{"no such flag", "see help"}, 64, "error: no such flag\nhint: see help\n"},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
