@@ -37,8 +37,8 @@ type File interface {
 // folder is a Disk in the file system.
 type folder string
 
-// openFolder makes the folder when it isn't there.
-func openFolder(dir string) (Disk, error) {
+// OpenFolder returns a folder of the file system, which it makes when it isn't there. The one above it must be.
+func OpenFolder(dir string) (Disk, error) {
 	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}

@@ -57,7 +57,7 @@ func Open(o Options) (*Lander, error) {
 	}
 	err := error(nil)
 	if l.disk == nil {
-		l.disk, err = openFolder(o.Dir)
+		l.disk, err = OpenFolder(o.Dir)
 	}
 	if err == nil {
 		err = l.load()
