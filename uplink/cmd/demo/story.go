@@ -19,7 +19,11 @@ type scene struct {
 // scenes returns what happens while the shop goes on selling.
 func (d *demo) scenes() []scene {
 	restart := func(p *process) func(context.Context) error {
-		return func(context.Context) error { p.kill(); return p.start() }
+		return func(ctx context.Context) error {
+			p.kill()
+			pause(ctx, time.Second/2) // as long as a supervisor takes to notice
+			return p.start()
+		}
 	}
 	return []scene{
 		{0.10, "agent killed with -9 and started again (1 of 3)", restart(d.agent)},

@@ -81,18 +81,19 @@ func (t *terminal) insist(ctx context.Context, key string, call func() (bool, er
 		duplicate, err := call()
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		switch {
-		case err == nil:
-			t.yes[key] = true
-			if duplicate {
-				t.duplicates++
-			}
-		case connect.CodeOf(err) == connect.CodeUnavailable || connect.CodeOf(err) == connect.CodeUnknown || connect.CodeOf(err) == connect.CodeDeadlineExceeded:
-			t.retries++
-		default:
-			return permanent{err}
+		switch connect.CodeOf(err) {
+		case connect.CodeInvalidArgument, connect.CodeAlreadyExists, connect.CodePermissionDenied, connect.CodeUnimplemented:
+			return permanent{err} // it was understood, and refused
 		}
-		return err
+		if err != nil {
+			t.retries++
+			return err
+		}
+		t.yes[key] = true
+		if duplicate {
+			t.duplicates++
+		}
+		return nil
 	})
 }
 
