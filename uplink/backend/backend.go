@@ -1,0 +1,167 @@
+// Package backend is the reference backend in one process: gateway, log and lander, built and started in one place.
+//
+// The command stampd-backend runs it, and end-to-end tests do. Read Open for what there is, and Run for how it starts
+// and stops. It decides nothing about terminals: that is package gateway's, and what is stored is package eventlog's.
+package backend
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/rs/zerolog"
+	"google.golang.org/grpc"
+
+	"github.com/stampd/stampd/uplink/backend/eventlog"
+	"github.com/stampd/stampd/uplink/backend/gateway"
+	"github.com/stampd/stampd/uplink/backend/land"
+)
+
+// How long each part may take to stop; the process is to end within 5 s.
+const (
+	streamsWait = time.Second
+	landWait    = 3 * time.Second
+)
+
+// Options is what a backend needs.
+type Options struct {
+	Listen string // address to serve terminals on, "host:port"
+	Dir    string // folder of the log; made when it is missing
+
+	CertFile string // the server's certificate, PEM
+	KeyFile  string // its key, PEM
+	CAFile   string // the authority that terminals' certificates must come from, PEM
+
+	LandDir   string        // folder to land Parquet files in; Dir/parquet when empty
+	RollRows  int           // rows after which a file is begun anew; the lander's default when 0
+	RollEvery time.Duration // how long a row waits to be landed; the lander's default when 0
+
+	Name    string         // the gateway's name, stored with every record
+	Version string         // for the log
+	Logger  zerolog.Logger // the zero Logger is silent
+}
+
+// Backend is a backend that is built, and listens, and serves nobody before Run.
+type Backend struct {
+	logger   zerolog.Logger
+	version  string
+	log      *eventlog.Log
+	lander   *land.Runner
+	gateway  *gateway.Gateway
+	server   *grpc.Server
+	listener net.Listener
+}
+
+// Open builds a backend. When it returns an error, a *[Problem] says what to do about it, and nothing is left open.
+func Open(o Options) (_ *Backend, err error) {
+	if o.LandDir == "" {
+		o.LandDir = filepath.Join(o.Dir, "parquet")
+	}
+	b := &Backend{logger: o.Logger, version: o.Version}
+	defer func() {
+		if err != nil {
+			b.close()
+		}
+	}()
+	cfg, err := gateway.LoadTLS(o.CertFile, o.KeyFile, o.CAFile)
+	if err != nil {
+		return nil, certificateProblem(err)
+	}
+	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, folderProblem(fmt.Errorf("cannot make data folder: %w", err), o.Dir, "--dir")
+	}
+	if b.log, err = eventlog.Open(filepath.Join(o.Dir, "log.db")); err != nil {
+		return nil, folderProblem(err, o.Dir, "--dir")
+	}
+	b.lander, err = land.New(land.Options{
+		Log: b.log, Dir: o.LandDir, RollRows: o.RollRows, RollEvery: o.RollEvery,
+		Logger: o.Logger.With().Str("part", "land").Logger(),
+	})
+	if err != nil {
+		return nil, folderProblem(err, o.LandDir, "--land-dir")
+	}
+	b.gateway = gateway.New(gateway.Options{Log: b.log, Name: o.Name, Logger: o.Logger.With().Str("part", "gateway").Logger()})
+	b.server = gateway.NewServer(b.gateway, gateway.NewCredentials(cfg, o.Logger.With().Str("part", "gateway").Logger()))
+	if b.listener, err = net.Listen("tcp", o.Listen); err != nil {
+		return nil, listenProblem(fmt.Errorf("cannot serve terminals: %w", err))
+	}
+	return b, nil
+}
+
+// Addr returns the address that terminals are served on.
+func (b *Backend) Addr() net.Addr { return b.listener.Addr() }
+
+// Run serves terminals and lands what they send until ctx ends; then it ends their streams, lands what the log has and
+// returns nil, all within 5 s. An error is final: what a part of it had on the way to the disk is not known, and the
+// process must be started anew. Call it once; nothing is left open afterwards.
+func (b *Backend) Run(ctx context.Context) error {
+	// The lander outlives the streams, so that it lands the last of what they bring.
+	landing, stopLanding := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopLanding()
+	landed := make(chan error, 1)
+	go func() { landed <- b.lander.Run(landing) }()
+	served := make(chan error, 1)
+	go func() { served <- b.server.Serve(b.listener) }()
+	b.logger.Info().Stringer("address", b.Addr()).Str("version", b.version).Uint64("head", b.log.Head()).Msg("ready")
+
+	var failure error
+	landerRuns := true
+	select {
+	case <-ctx.Done():
+		b.logger.Info().Msg("stopping")
+	case <-b.log.Failed():
+		failure = errors.New("cannot store: the log's commit failed")
+	case failure = <-served:
+		failure = fmt.Errorf("cannot serve: %w", failure)
+	case failure = <-landed:
+		landerRuns = false
+	}
+	b.stopStreams()
+	stopLanding()
+	if landerRuns {
+		failure = errors.Join(failure, b.awaitLander(landed))
+	}
+	if err := b.log.Close(); err != nil {
+		failure = errors.Join(failure, fmt.Errorf("cannot close log: %w", err))
+	}
+	if failure == nil {
+		b.logger.Info().Msg("stopped")
+	}
+	return failure
+}
+
+// awaitLander waits until the lander has ended, for as long as there is time. What it has not landed by then, it lands
+// after the next start.
+func (b *Backend) awaitLander(landed <-chan error) error {
+	late := time.NewTimer(landWait)
+	defer late.Stop()
+	select {
+	case err := <-landed:
+		return err
+	case <-late.C:
+		b.logger.Warn().Msg("not all is landed; the rest follows after the next start")
+		return nil
+	}
+}
+
+// stopStreams ends all streams, politely for a second. What they brought by then is stored.
+func (b *Backend) stopStreams() {
+	b.gateway.Stop()
+	impolite := time.AfterFunc(streamsWait, b.server.Stop)
+	b.server.GracefulStop()
+	impolite.Stop()
+}
+
+// close undoes Open.
+func (b *Backend) close() {
+	if b.server != nil {
+		b.server.Stop()
+	}
+	if b.log != nil {
+		b.log.Close()
+	}
+}
