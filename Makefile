@@ -18,7 +18,7 @@ TALLY    = | $(GO) run ./.ci/tally
 LINT     = $(GO) tool -modfile=.ci/lint.mod golangci-lint
 ARM_PKGS = ./buffer/... ./loyalty/... ./pci/... ./uplink/wire/...
 
-.PHONY: help build demo test setup generated vet lint race fips arm-test cross bench fuzz proto clean
+.PHONY: help build demo chaos test setup generated vet lint race fips arm-test cross bench fuzz proto clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ build: ## build bin/stampd and bin/stampd-backend for this machine
 
 demo: build ## a terminal and a backend, killed and cut off meanwhile; KEEP=1 leaves them running
 	$(GO) run ./uplink/cmd/demo $(if $(KEEP),-keep)
+
+chaos: build ## the same with 64 callers, killed and cut off at random for TIME=30s
+	$(GO) run ./uplink/cmd/demo -chaos $(TIME) -callers 64
 
 test: ## everything that must hold before a commit: all of the parts below, timed
 	@.ci/suite setup generated vet lint race fips arm-test cross

@@ -19,12 +19,14 @@ var floors = map[string]int{
 
 	"loyalty/ledger":              3,
 	"uplink":                      3,
+	"uplink/backend":              3,
 	"uplink/backend/ca":           3,
 	"uplink/backend/eventlog":     3,
 	"uplink/backend/gateway":      3,
 	"uplink/backend/land":         3,
 	"uplink/backend/land/parquet": 3,
 	"uplink/backend/land/row":     3,
+	"uplink/cmd/backend":          3,
 	"uplink/cmd/demo":             3,
 
 	"buffer":      2,
@@ -43,10 +45,12 @@ var floors = map[string]int{
 var doors = map[string][]string{
 	"agent":                       {"agent/collect", "agent/localapi"},
 	"hal/haltest":                 {"hal"},
+	"uplink/backend":              {"uplink/backend/eventlog", "uplink/backend/gateway", "uplink/backend/land"},
 	"uplink/backend/gateway":      {"uplink/backend/eventlog"},
 	"uplink/backend/land":         {"uplink/backend/eventlog", "uplink/backend/land/parquet"},
 	"uplink/backend/land/parquet": {"uplink/backend/eventlog", "uplink/backend/land/row"},
 	"uplink/backend/land/row":     {"uplink/backend/eventlog"},
+	"uplink/cmd/backend":          {"uplink/backend", "uplink/backend/ca"},
 	"uplink/wire/wireconnect":     {"uplink/wire"},
 }
 
