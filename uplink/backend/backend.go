@@ -25,6 +25,7 @@ import (
 const (
 	streamsWait = time.Second
 	landWait    = 3 * time.Second
+	abortWait   = 500 * time.Millisecond
 )
 
 // Options is what a backend needs.
@@ -53,7 +54,7 @@ type Backend struct {
 	lander   *land.Runner
 	gateway  *gateway.Gateway
 	server   *grpc.Server
-	listener net.Listener
+	listener *gateway.Listener
 }
 
 // Open builds a backend. When it returns an error, a *[Problem] says what to do about it, and nothing is left open.
@@ -86,9 +87,11 @@ func Open(o Options) (_ *Backend, err error) {
 	}
 	b.gateway = gateway.New(gateway.Options{Log: b.log, Name: o.Name, Logger: o.Logger.With().Str("part", "gateway").Logger()})
 	b.server = gateway.NewServer(b.gateway, gateway.NewCredentials(cfg, o.Logger.With().Str("part", "gateway").Logger()))
-	if b.listener, err = net.Listen("tcp", o.Listen); err != nil {
+	listener, err := net.Listen("tcp", o.Listen)
+	if err != nil {
 		return nil, listenProblem(fmt.Errorf("cannot serve terminals: %w", err))
 	}
+	b.listener = gateway.NewListener(listener)
 	return b, nil
 }
 
@@ -109,24 +112,27 @@ func (b *Backend) Run(ctx context.Context) error {
 	b.logger.Info().Stringer("address", b.Addr()).Str("version", b.version).Uint64("head", b.log.Head()).Msg("ready")
 
 	var failure error
-	landerRuns := true
 	select {
 	case <-ctx.Done():
 		b.logger.Info().Msg("stopping")
 	case <-b.log.Failed():
 		failure = errors.New("cannot store: the log's commit failed")
-	case failure = <-served:
-		failure = fmt.Errorf("cannot serve: %w", failure)
+	case err := <-served:
+		failure = fmt.Errorf("cannot serve: %w", err)
 	case failure = <-landed:
-		landerRuns = false
+		landed <- nil // it has ended
 	}
 	b.stopStreams()
 	stopLanding()
-	if landerRuns {
-		failure = errors.Join(failure, b.awaitLander(landed))
-	}
+	err, ended := await(landed, landWait)
+	failure = errors.Join(failure, err)
 	if err := b.log.Close(); err != nil {
 		failure = errors.Join(failure, fmt.Errorf("cannot close log: %w", err))
+	}
+	if !ended {
+		// Without its log the lander ends at once; what it was about is landed again after the next start.
+		await(landed, abortWait)
+		b.logger.Warn().Msg("not all is landed; the rest follows after the next start")
 	}
 	if failure == nil {
 		b.logger.Info().Msg("stopped")
@@ -134,24 +140,25 @@ func (b *Backend) Run(ctx context.Context) error {
 	return failure
 }
 
-// awaitLander waits until the lander has ended, for as long as there is time. What it has not landed by then, it lands
-// after the next start.
-func (b *Backend) awaitLander(landed <-chan error) error {
-	late := time.NewTimer(landWait)
+// await returns what the lander returned, and whether it ended in time.
+func await(landed <-chan error, patience time.Duration) (error, bool) {
+	late := time.NewTimer(patience)
 	defer late.Stop()
 	select {
 	case err := <-landed:
-		return err
+		return err, true
 	case <-late.C:
-		b.logger.Warn().Msg("not all is landed; the rest follows after the next start")
-		return nil
+		return nil, false
 	}
 }
 
 // stopStreams ends all streams, politely for a second. What they brought by then is stored.
 func (b *Backend) stopStreams() {
 	b.gateway.Stop()
-	impolite := time.AfterFunc(streamsWait, b.server.Stop)
+	impolite := time.AfterFunc(streamsWait, func() {
+		b.listener.CloseConns()
+		b.server.Stop()
+	})
 	b.server.GracefulStop()
 	impolite.Stop()
 }
