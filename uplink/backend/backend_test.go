@@ -3,6 +3,7 @@ package backend
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"io/fs"
 	"net"
@@ -80,7 +81,7 @@ func TestStopWithOpenStreams(t *testing.T) {
 	var wg sync.WaitGroup
 	var terminals []*terminal
 	for _, name := range []string{"t1", "t2"} {
-		m := newTerminal(t, o, name, 3000)
+		m := newTerminal(t, o, name, 1500)
 		terminals = append(terminals, m)
 		wg.Go(func() { _ = m.run(ctx, b.Addr().String()) })
 	}
@@ -124,8 +125,20 @@ func TestStopWithOpenStreams(t *testing.T) {
 // landRest lands what there was no time for at a stop.
 func landRest(t *testing.T, o Options) {
 	t.Helper()
-	o.RollRows, o.RollEvery = 100_000, time.Millisecond
-	_, stop := start(t, o)
+	b, stop := start(t, o)
+	var state struct{ Offset uint64 }
+	for deadline := time.Now().Add(time.Minute); state.Offset < b.log.Head(); time.Sleep(10 * time.Millisecond) {
+		text, err := os.ReadFile(filepath.Join(o.Dir, "parquet", "_state", "offset.json"))
+		if err == nil {
+			err = json.Unmarshal(text, &state)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("landed through %d of %d after a minute", state.Offset, b.log.Head())
+		}
+	}
 	if err := stop(); err != nil {
 		t.Errorf("Run = %v", err)
 	}

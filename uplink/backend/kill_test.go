@@ -107,7 +107,7 @@ func TestKill(t *testing.T) {
 	var all []*terminal
 	var wg sync.WaitGroup
 	for _, name := range []string{"t1", "t2", "t3", "t4"}[:terminals] {
-		m := newTerminal(t, o, name, 3000)
+		m := newTerminal(t, o, name, 1500)
 		all = append(all, m)
 		wg.Go(func() {
 			// Each sends all it has, part by part, so that there is traffic at every kill.
