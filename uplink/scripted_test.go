@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -147,12 +148,7 @@ func (b *bench) add(n int) {
 func (b *bench) alarmed(kind wire.AuditKind) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, k := range b.alarms {
-		if k == kind {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(b.alarms, kind)
 }
 
 // hello reads the Hello and welcomes every lane from nothing.

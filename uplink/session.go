@@ -54,7 +54,6 @@ func (c *Client) session(ctx context.Context) error {
 		grpc.WithContextDialer(c.meter.dial),
 		grpc.WithStaticStreamWindowSize(flowWindow),
 		grpc.WithStaticConnWindowSize(flowWindow),
-		grpc.WithSharedWriteBuffer(true),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithUserAgent("stampd"),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: c.Keepalive, Timeout: probeTimeout}),

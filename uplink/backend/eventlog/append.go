@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -109,8 +110,8 @@ func (l *Log) commit(ops []*appendOp) error {
 
 // refusal reports whether err concerns one batch, and not the log. A refused batch has written nothing.
 func refusal(err error) bool {
-	_, gap := err.(*GapError)
-	_, bad := err.(*InvalidError)
+	_, gap := errors.AsType[*GapError](err)
+	_, bad := errors.AsType[*InvalidError](err)
 	return gap || bad
 }
 

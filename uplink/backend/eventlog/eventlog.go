@@ -76,7 +76,7 @@ func Open(path string) (*Log, error) {
 	l := &Log{db: db, changed: make(chan struct{}), failed: make(chan struct{})}
 	l.group = group.New(l.commit)
 	if err := db.Update(l.prepare); err != nil {
-		db.Close()
+		_ = db.Close()
 		return nil, fmt.Errorf("cannot open log %s: %w", path, err)
 	}
 	return l, nil

@@ -39,7 +39,6 @@ func NewServer(g *Gateway, creds credentials.TransportCredentials) *grpc.Server 
 		grpc.MaxConcurrentStreams(4),
 		grpc.InitialWindowSize(window),
 		grpc.InitialConnWindowSize(window),
-		grpc.SharedWriteBuffer(true),
 		grpc.ReadBufferSize(0),
 		grpc.WriteBufferSize(4096),
 		grpc.KeepaliveParams(keepalive.ServerParameters{MaxConnectionIdle: idleWait, Time: pingAfter, Timeout: pingWait}),

@@ -83,9 +83,8 @@ func (t *Tables) Each(offset uint64, e *eventlog.Entry, fn func(*Table, []Value)
 	rejected := e.Rejected
 	for i, record := range e.Records {
 		seq := e.FirstSeq + uint64(i)
-		reason := wire.RejectReason_REJECT_REASON_UNSPECIFIED
 		if len(rejected) > 0 && rejected[0].Index == uint32(i) {
-			reason = wire.RejectReason(rejected[0].Reason)
+			reason := wire.RejectReason(rejected[0].Reason)
 			rejected = rejected[1:]
 			if err := t.reject(seq, reason, record, fn); err != nil {
 				return err
