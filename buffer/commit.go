@@ -111,7 +111,7 @@ func (c *commit) apply(o *op) error {
 	if o.internal != nil {
 		err := o.internal(c)
 		if errors.Is(err, ErrFull) { // said before anything is written: nobody else's concern
-			o.err, err = err, nil
+			o.err, err = classify("store telemetry in the queue", err), nil
 		}
 		return err
 	}
@@ -122,7 +122,8 @@ func (c *commit) apply(o *op) error {
 	if len(t.records) == 0 && len(t.writes) == 0 {
 		return nil
 	}
-	if o.err = c.makeRoom(t.size(), c.q.opts.MaxSize); o.err != nil {
+	if err := c.makeRoom(t.size(), c.q.opts.MaxSize); err != nil {
+		o.err = classify("store in the queue", err)
 		return nil
 	}
 	c.dirty = true

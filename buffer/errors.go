@@ -27,14 +27,33 @@ var (
 	ErrFalseAck = errors.New("backend acknowledged records that do not exist")
 )
 
-// classify wraps err in the cause it comes from.
+// classified is an error of the queue: what could not be done, and one of the causes above.
+type classified struct {
+	op    string
+	cause error
+	err   error // the disk's own words; nil when the cause says it all
+}
+
+func (c *classified) Error() string {
+	if c.err == nil {
+		return fmt.Sprintf("cannot %s: %v", c.op, c.cause)
+	}
+	return fmt.Sprintf("cannot %s: %v: %v", c.op, c.cause, c.err)
+}
+
+func (c *classified) Unwrap() []error { return []error{c.cause, c.err} }
+
+// classify says what could not be done, and which of the causes it comes from.
 func classify(op string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if _, done := errors.AsType[*classified](err); done {
+		return err
+	}
 	for _, known := range []error{ErrClosed, ErrFull, ErrReadOnly, ErrIO, ErrLocked, ErrForeign, ErrFalseAck} {
 		if errors.Is(err, known) {
-			return err
+			return &classified{op: op, cause: err}
 		}
 	}
 	cause := ErrIO
@@ -46,7 +65,7 @@ func classify(op string, err error) error {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		cause = ErrLocked
 	}
-	return fmt.Errorf("cannot %s: %w (%w)", op, cause, err)
+	return &classified{op: op, cause: cause, err: err}
 }
 
 // isDamaged reports whether err, from opening the file, says that its contents can't be used, rather than that it

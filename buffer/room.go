@@ -153,7 +153,7 @@ func (c *commit) makeRoom(need, limit int64) error {
 			return err
 		}
 		if !freed {
-			return fmt.Errorf("cannot store in the queue: %w (limit is %d bytes)", ErrFull, limit)
+			return fmt.Errorf("%w (limit is %d bytes)", ErrFull, limit)
 		}
 	}
 	return nil

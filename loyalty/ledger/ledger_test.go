@@ -267,7 +267,7 @@ func TestInvalidRequestsAreRefusedByField(t *testing.T) {
 			_, err := tm.AwardStamps(t.Context(), &wire.AwardStampsRequest{IdempotencyKey: "k", Phone: "4155551234"})
 			return err
 		}},
-		{"phone", ledger.ReasonFormat, func() error { _, err := tm.GetCard(t.Context(), &wire.GetCardRequest{}); return err }},
+		{"phone", ledger.ReasonMissing, func() error { _, err := tm.GetCard(t.Context(), &wire.GetCardRequest{}); return err }},
 	} {
 		t.Run(c.field+" "+c.reason, func(t *testing.T) {
 			var invalid *ledger.Invalid

@@ -96,6 +96,9 @@ func (l *Ledger) GetCard(_ context.Context, req *wire.GetCardRequest) (*wire.Get
 
 // account returns the member's reference for a phone number.
 func (l *Ledger) account(phone string) ([]byte, error) {
+	if phone == "" {
+		return nil, &Invalid{Field: "phone", Reason: ReasonMissing, Hint: "send the member's phone number in E.164, such as +14155551234"}
+	}
 	if l.Refs == nil {
 		return nil, ErrNoMemberKey
 	}
