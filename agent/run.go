@@ -67,13 +67,14 @@ func (a *agent) build() error {
 	if a.queue, err = a.openQueue(); err != nil {
 		return err
 	}
+	own := identity.ID{Terminal: cfg.Terminal.ID, Merchant: cfg.Terminal.Merchant}
 	a.uplink = uplink.New(uplink.Options{
 		Queue:   a.queue,
 		Backend: cfg.Uplink.Backend,
 		TLS: uplink.Files{
 			Cert: cfg.Uplink.Cert, Key: cfg.Uplink.Key, CA: cfg.Uplink.CA, ServerName: cfg.Uplink.serverName(),
 		},
-		Terminal:           cfg.Terminal.ID,
+		Identity:           own,
 		AgentVersion:       a.version.Version,
 		BootID:             a.clock.BootID(),
 		Window:             cfg.Uplink.Window,
@@ -119,7 +120,7 @@ func (a *agent) build() error {
 		Socket:    cfg.Local.Socket,
 		POSUIDs:   cfg.Local.POSUIDs,
 		AdminUIDs: cfg.Local.AdminUIDs,
-		Terminal:  identity.ID{Terminal: cfg.Terminal.ID, Merchant: cfg.Terminal.Merchant},
+		Terminal:  own,
 		Version:   a.version.Version,
 		Ledger:    a.ledger,
 		Guard:     a.guard,
@@ -166,6 +167,8 @@ func (a *agent) serve(ctx context.Context) error {
 	err = errors.Join(err, a.api.Shutdown(shutdown))
 	stopCollecting()
 	collector.Wait()
+	readings := a.collector.Stats()
+	a.log.Info().Uint64("events", readings.Events).Uint64("refused", readings.Refused).Uint64("dropped", readings.Dropped).Msg("readings since the start")
 
 	flush, cancel := context.WithTimeout(context.Background(), flushPatience)
 	defer cancel()

@@ -57,7 +57,7 @@ func newPair(b *testing.B) *pair {
 	must(b, err)
 	b.Cleanup(func() { _ = p.queue.Close() })
 	p.client = uplink.New(uplink.Options{
-		Queue: p.queue, Backend: listener.Addr().String(), Terminal: "t-1", AgentVersion: "bench", BootID: make([]byte, 16),
+		Queue: p.queue, Backend: listener.Addr().String(), Identity: identity.ID{Merchant: "m-1", Terminal: "t-1"}, AgentVersion: "bench", BootID: make([]byte, 16),
 		TLS: uplink.Files{
 			Cert: filepath.Join(certs, "terminal.pem"), Key: filepath.Join(certs, "terminal.key"),
 			CA: filepath.Join(certs, "ca.pem"), ServerName: "localhost",

@@ -420,6 +420,12 @@ func TestCertificateIsReadAgainAndMustBeTheTerminals(t *testing.T) {
 	flushed(t, b)
 }
 
+func TestCertificateOfAnotherMerchantIsNotUsed(t *testing.T) {
+	b := newBench(t, serveScript(t, honest), func(o *uplink.Options) { o.Identity.Merchant = "m-2" })
+	b.run()
+	eventually(t, "the reason", func() bool { return strings.Contains(b.client.Status().GetLastError(), "m-2") })
+}
+
 func TestWithoutBackendNothingHappens(t *testing.T) {
 	b := newBench(t, func(string) string { return "" }, nil)
 	b.add(1)

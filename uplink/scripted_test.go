@@ -74,7 +74,7 @@ func newBench(t *testing.T, serve func(certs string) (address string), edit func
 	}
 	t.Cleanup(func() { _ = b.queue.Close() })
 	options := uplink.Options{
-		Queue: b.queue, Backend: serve(b.certs), Terminal: "t-1", AgentVersion: "test", BootID: make([]byte, 16),
+		Queue: b.queue, Backend: serve(b.certs), Identity: identity.ID{Merchant: "m-1", Terminal: "t-1"}, AgentVersion: "test", BootID: make([]byte, 16),
 		TLS:    uplink.Files{Cert: b.file("terminal.pem"), Key: b.file("terminal.key"), CA: b.file("ca.pem"), ServerName: "localhost"},
 		Window: 8, BatchBytes: 256 << 10, BackoffMin: time.Millisecond, BackoffMax: 20 * time.Millisecond,
 		StallAfter: 10 * time.Second, Keepalive: time.Minute,

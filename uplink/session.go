@@ -45,7 +45,7 @@ type session struct {
 
 // session opens one stream and serves it until something ends it. It always returns an error.
 func (c *Client) session(ctx context.Context) error {
-	tlsConfig, err := c.TLS.config(c.Terminal)
+	tlsConfig, err := c.TLS.config(c.Identity)
 	if err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (s *session) open(ctx context.Context, conn *grpc.ClientConn) error {
 	if len(states) > maxLanes {
 		states = append(states[:maxLanes-1:maxLanes-1], states[len(states)-1]) // the rest comes with the next session
 	}
-	hello := &wire.Hello{TerminalId: s.Terminal, AgentVersion: s.AgentVersion, BootId: s.BootID}
+	hello := &wire.Hello{TerminalId: s.Identity.Terminal, AgentVersion: s.AgentVersion, BootId: s.BootID}
 	for i, l := range states {
 		s.lanes = append(s.lanes, &cursor{id: l.LaneID, index: uint32(i)})
 		hello.Lanes = append(hello.Lanes, &wire.LaneState{Lane: wire.Lane(l.Lane), Epoch: l.Epoch[:], Oldest: l.Oldest, Next: l.Next})

@@ -11,7 +11,7 @@ import (
 
 // config reads the files and returns the client's side of mutual TLS 1.3. It fails when the certificate is not the
 // terminal's. No session tickets: Go's carry the client's chain, and cost more bytes than a full handshake.
-func (f Files) config(terminal string) (*tls.Config, error) {
+func (f Files) config(own identity.ID) (*tls.Config, error) {
 	cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the terminal's certificate: %w", err)
@@ -20,8 +20,9 @@ func (f Files) config(terminal string) (*tls.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use certificate %s: %w", f.Cert, err)
 	}
-	if id.Terminal != terminal {
-		return nil, fmt.Errorf("cannot use certificate %s: it is for terminal %q, this is %q", f.Cert, id.Terminal, terminal)
+	if id != own {
+		return nil, fmt.Errorf("cannot use certificate %s: it is for terminal %q of merchant %q, this is terminal %q of merchant %q",
+			f.Cert, id.Terminal, id.Merchant, own.Terminal, own.Merchant)
 	}
 	pem, err := os.ReadFile(f.CA)
 	if err != nil {

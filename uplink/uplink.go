@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -20,7 +21,7 @@ type Options struct {
 	Queue        *buffer.Queue
 	Backend      string // host:port; empty means that nothing is sent
 	TLS          Files
-	Terminal     string // the terminal's id; the certificate must bear it
+	Identity     identity.ID // the certificate must bear it
 	AgentVersion string
 	BootID       []byte // 16 bytes, or empty when unknown
 
