@@ -65,8 +65,12 @@ func (d *demo) run(ctx context.Context) error {
 	if err := d.setUp(ctx); err != nil {
 		return err
 	}
-	defer d.tearDown()
-
+	kept := false
+	defer func() {
+		if !kept {
+			d.tearDown()
+		}
+	}()
 	d.line.say("certificates made, backend and agent started")
 	play := d.story
 	if d.chaos > 0 {
@@ -87,9 +91,10 @@ func (d *demo) run(ctx context.Context) error {
 	d.line.end()
 	lost := d.report(os.Stdout, landed)
 	if d.keep {
-		if err := d.settle(); err != nil {
+		if err := d.settle(ctx); err != nil {
 			return err
 		}
+		kept = true
 		d.invite(os.Stdout)
 	}
 	if lost {

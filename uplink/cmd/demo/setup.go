@@ -11,6 +11,9 @@ import (
 	"time"
 )
 
+// rollEvery is how long a row waits to be landed.
+const rollEvery = time.Second
+
 // settings is the agent's configuration: everything as in production, only quicker.
 const settings = `[terminal]
 id = "demo-1"
@@ -86,7 +89,7 @@ func (d *demo) setUp(ctx context.Context) error {
 
 	d.backend = newProcess(d.dir, "backend", tool, "serve", "--listen", address, "--dir", backendDir,
 		"--cert", filepath.Join(backendDir, "server.pem"), "--key", filepath.Join(backendDir, "server.key"),
-		"--ca", filepath.Join(backendDir, "ca.pem"), "--land-dir", d.parquet(), "--roll-every", "1s", "--log-format", "json")
+		"--ca", filepath.Join(backendDir, "ca.pem"), "--land-dir", d.parquet(), "--roll-every", rollEvery.String(), "--log-format", "json")
 	d.agent = newProcess(d.dir, "agent", filepath.Join(d.bin, "stampd"), "run", "--config", config)
 	d.terminal = newTerminal(filepath.Join(agentDir, "stampd.sock"))
 	if err := d.backend.start(); err != nil {
@@ -109,20 +112,20 @@ func (d *demo) configure(backend string) error {
 }
 
 // settle lets agent and backend live on without the demo: they talk directly, and no longer over its link.
-func (d *demo) settle() error {
+func (d *demo) settle(ctx context.Context) error {
 	if err := d.configure(d.link.target); err != nil {
 		return err
 	}
 	d.agent.stop(5 * time.Second)
 	d.link.close()
-	return d.agent.start()
+	if err := d.agent.start(); err != nil {
+		return err
+	}
+	return d.terminal.ready(ctx)
 }
 
-// tearDown stops both, unless they are to be kept.
+// tearDown stops both.
 func (d *demo) tearDown() {
-	if d.keep {
-		return
-	}
 	d.agent.stop(5 * time.Second)
 	d.backend.stop(5 * time.Second)
 	d.link.close()
@@ -135,6 +138,10 @@ func clearDir(dir string) error {
 		if _, err := os.Stat(marker); err != nil {
 			return fmt.Errorf("%s is not empty, and no earlier run made it: give another with -dir", dir)
 		}
+	}
+	if conn, err := net.Dial("unix", filepath.Join(dir, "agent", "stampd.sock")); err == nil {
+		_ = conn.Close()
+		return fmt.Errorf("an agent of an earlier run is still at work in %s: stop it first", dir)
 	}
 	if err := os.RemoveAll(dir); err != nil {
 		return err

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -19,8 +20,9 @@ import (
 type terminal struct {
 	client wireconnect.LocalServiceClient
 
-	mu         sync.Mutex      // guards everything below
-	asked, yes map[string]bool // keys of calls that were made, and that were answered with yes
+	mu         sync.Mutex        // guards everything below
+	asked, yes map[string]bool   // keys of calls that were made, and that were answered with yes
+	forgotten  map[string]uint64 // keys whose first answer was lost on purpose, and the record that it named
 	duplicates int
 	retries    int
 }
@@ -30,7 +32,7 @@ func newTerminal(socket string) *terminal {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
 	}}
 	client := wireconnect.NewLocalServiceClient(&http.Client{Transport: transport, Timeout: 5 * time.Second}, "http://stampd")
-	return &terminal{client: client, asked: map[string]bool{}, yes: map[string]bool{}}
+	return &terminal{client: client, asked: map[string]bool{}, yes: map[string]bool{}, forgotten: map[string]uint64{}}
 }
 
 // ready waits until the agent answers.
@@ -45,7 +47,7 @@ func (t *terminal) ready(ctx context.Context) error {
 
 // pay records a payment, and returns when it was answered with yes.
 func (t *terminal) pay(ctx context.Context, key string, minor int64) error {
-	return t.insist(ctx, key, func() (bool, error) {
+	return t.insist(ctx, key, func() (uint64, bool, error) {
 		answer, err := t.client.RecordPayment(ctx, connect.NewRequest(&wire.RecordPaymentRequest{Payment: &wire.Payment{
 			IdempotencyKey: key,
 			Kind:           wire.PaymentKind_PAYMENT_KIND_AUTHORISED,
@@ -56,38 +58,49 @@ func (t *terminal) pay(ctx context.Context, key string, minor int64) error {
 			Card:           &wire.PaymentCard{Brand: "visa", Last4: "4242"},
 		}}))
 		if err != nil {
-			return false, err
+			return 0, false, err
 		}
-		return answer.Msg.GetDuplicate(), nil
+		return answer.Msg.GetSeq(), answer.Msg.GetDuplicate(), nil
 	})
 }
 
 // stamp gives a stamp, and returns when it was answered with yes.
 func (t *terminal) stamp(ctx context.Context, key, phone string) error {
-	return t.insist(ctx, key, func() (bool, error) {
+	return t.insist(ctx, key, func() (uint64, bool, error) {
 		answer, err := t.client.AwardStamps(ctx, connect.NewRequest(&wire.AwardStampsRequest{IdempotencyKey: key, Phone: phone}))
 		if err != nil {
-			return false, err
+			return 0, false, err
 		}
-		return answer.Msg.GetDuplicate(), nil
+		return answer.Msg.GetSeq(), answer.Msg.GetDuplicate(), nil
 	})
 }
 
-func (t *terminal) insist(ctx context.Context, key string, call func() (bool, error)) error {
+// forgetEvery is how often the POS app loses an answer: it asks again with the same key, and must get the same answer.
+const forgetEvery = 20
+
+// insist repeats a call with its key until it is answered with yes.
+func (t *terminal) insist(ctx context.Context, key string, call func() (seq uint64, duplicate bool, err error)) error {
 	t.mu.Lock()
 	t.asked[key] = true
+	forget := len(t.asked)%forgetEvery == 0
 	t.mu.Unlock()
 	return until(ctx, 50*time.Millisecond, func() error {
-		duplicate, err := call()
-		t.mu.Lock()
-		defer t.mu.Unlock()
+		seq, duplicate, err := call()
 		switch connect.CodeOf(err) {
 		case connect.CodeInvalidArgument, connect.CodeAlreadyExists, connect.CodePermissionDenied, connect.CodeUnimplemented:
 			return permanent{err} // it was understood, and refused
 		}
+		t.mu.Lock()
+		defer t.mu.Unlock()
 		if err != nil {
 			t.retries++
 			return err
+		}
+		if first, before := t.forgotten[key]; before && (!duplicate || first != seq) {
+			return permanent{fmt.Errorf("key %s was answered with record %d and then with record %d", key, first, seq)}
+		} else if forget && !before {
+			t.forgotten[key] = seq
+			return errForgotten
 		}
 		t.yes[key] = true
 		if duplicate {
@@ -96,6 +109,9 @@ func (t *terminal) insist(ctx context.Context, key string, call func() (bool, er
 		return nil
 	})
 }
+
+// errForgotten makes the POS app ask again.
+var errForgotten = errors.New("the answer was lost")
 
 // drained waits until everything queued now is stored by the backend.
 func (t *terminal) drained(ctx context.Context) error {
