@@ -131,7 +131,7 @@ func (b *Backend) Run(ctx context.Context) error {
 	}
 	if !ended {
 		// Without its log the lander ends at once; what it was about is landed again after the next start.
-		await(landed, abortWait)
+		_, _ = await(landed, abortWait)
 		b.logger.Warn().Msg("not all is landed; the rest follows after the next start")
 	}
 	if failure == nil {

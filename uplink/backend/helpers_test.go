@@ -49,12 +49,11 @@ func newOptions(t *testing.T) Options {
 
 // terminal sends numbered events until all are acknowledged, however often it loses the backend.
 type terminal struct {
-	name    string
-	cfg     *tls.Config
-	ledger  [][]byte
-	blocks  [][]byte
-	heads   [][]byte // the start of the ledger's chain after each record
-	replays int      // batches that were sent again
+	name   string
+	cfg    *tls.Config
+	ledger [][]byte
+	blocks [][]byte
+	heads  [][]byte // the start of the ledger's chain after each record
 }
 
 // newTerminal returns a terminal that has n payments and n readings, in blocks of 5, to send.

@@ -37,7 +37,7 @@ func (l *Listener) CloseConns() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for conn := range l.conns {
-		conn.Conn.Close()
+		_ = conn.Conn.Close()
 	}
 }
 
