@@ -95,7 +95,8 @@ type Event struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// When it happened, and how far the time can be trusted. Always set.
 	Clock *Clock `protobuf:"bytes,1,opt,name=clock,proto3" json:"clock,omitempty"`
-	// What happened. Exactly one is set; a reader that does not know the kind keeps the bytes.
+	// What happened. Exactly one is set; a reader that does not know the kind keeps the bytes. Numbers 10 to 19 are of the
+	// ledger lane, those from 20 on of the telemetry lane.
 	//
 	// Types that are valid to be assigned to Body:
 	//
