@@ -71,7 +71,7 @@ func lastSeq(log *eventlog.Log) uint64 {
 func TestKilledAtAnyMoment(t *testing.T) {
 	dir := t.TempDir()
 	parquet := filepath.Join(dir, "parquet")
-	rounds := 12
+	rounds := 6
 	if testing.Short() {
 		rounds = 3
 	}
@@ -88,7 +88,7 @@ func TestKilledAtAnyMoment(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		life := time.Duration(rand.Int64N(int64(400 * time.Millisecond)))
+		life := time.Duration(rand.Int64N(int64(300 * time.Millisecond)))
 		started := false
 		var end *time.Timer
 		for lines := bufio.NewScanner(out); lines.Scan(); {
@@ -140,7 +140,7 @@ func TestFilesAreAlwaysReadable(t *testing.T) {
 	appended := make(chan struct{})
 	go func() {
 		defer close(appended)
-		for i := range 150 {
+		for i := range 40 {
 			_, _ = log.Append(context.Background(), batch(uint64(1+10*i), 10, noon))
 		}
 	}()
@@ -167,7 +167,7 @@ func TestFilesAreAlwaysReadable(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	checkOnce(t, dir, 1500)
+	checkOnce(t, dir, 400)
 	if reads == 0 {
 		t.Error("no file was read meanwhile")
 	}

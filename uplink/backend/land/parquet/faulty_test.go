@@ -2,8 +2,6 @@ package parquet_test
 
 import (
 	"errors"
-	"os"
-	"path/filepath"
 	"testing"
 
 	"github.com/stampd/stampd/uplink/backend/land/parquet"
@@ -110,13 +108,9 @@ func TestEveryOperationFails(t *testing.T) {
 				if n == 1000 {
 					t.Fatal("it never succeeds")
 				}
-				dir := filepath.Join(t.TempDir(), "parquet")
-				real, err := parquet.OpenFolder(dir)
-				if err != nil {
-					t.Fatal(err)
-				}
-				disk := &faulty{Disk: real, left: n, effect: effect}
-				err = landAll(t, parquet.Options{Log: log, Disk: disk})
+				under := newMemory()
+				disk := &faulty{Disk: under, left: n, effect: effect}
+				err := landAll(t, parquet.Options{Log: log, Disk: disk}, 1, 3)
 				if err == nil {
 					if disk.failed {
 						t.Fatalf("operation %d failed, and nobody was told", n)
@@ -127,17 +121,16 @@ func TestEveryOperationFails(t *testing.T) {
 				if !errors.Is(err, errFault) || disk.after > 0 {
 					t.Fatalf("operation %d: %v, and %d operations after it", n, err, disk.after)
 				}
-				if _, err := readAll(real); err != nil {
+				if _, err := readAll(under); err != nil {
 					t.Fatalf("operation %d: %v", n, err)
 				}
-				if err := landAll(t, parquet.Options{Log: log, Dir: dir}); err != nil {
+				if err := landAll(t, parquet.Options{Log: log, Disk: under}, 2); err != nil {
 					t.Fatalf("after operation %d: %v", n, err)
 				}
-				checkMixed(t, real)
+				checkMixed(t, under)
 				if t.Failed() {
 					t.Fatalf("after operation %d", n)
 				}
-				os.RemoveAll(dir)
 			}
 		})
 	}
@@ -146,19 +139,15 @@ func TestEveryOperationFails(t *testing.T) {
 // A lander that failed does nothing more.
 func TestFailedLanderStaysFailed(t *testing.T) {
 	log := mixed(t)
-	real, err := parquet.OpenFolder(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	disk := &faulty{Disk: real, left: 40}
+	disk := &faulty{Disk: newMemory(), left: 30}
 	l, err := parquet.Open(parquet.Options{Log: log, Disk: disk})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := l.Land(t.Context(), 7); !errors.Is(err, errFault) {
+	if _, err := l.Land(t.Context(), 4); !errors.Is(err, errFault) {
 		t.Fatalf("Land = %v", err)
 	}
-	_, again := l.Land(t.Context(), 7)
+	_, again := l.Land(t.Context(), 4)
 	_, resumed := l.Resume(t.Context())
 	if !errors.Is(again, errFault) || !errors.Is(resumed, errFault) || disk.after > 0 || l.Offset() != 0 {
 		t.Errorf("Land again = %v, Resume = %v, %d operations, offset %d", again, resumed, disk.after, l.Offset())

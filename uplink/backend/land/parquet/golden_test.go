@@ -154,7 +154,7 @@ func TestReadersOfAFewColumns(t *testing.T) {
 			}
 		}
 	}
-	if n != len(mixedRows()) || keys["k1"] != 2 || keys["k2"] != 2 {
+	if n != len(mixedRows()) || keys["k1"] != 3 || keys[""] != 6 {
 		t.Errorf("%d rows, keys %v", n, keys)
 	}
 }

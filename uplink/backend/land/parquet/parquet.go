@@ -22,6 +22,9 @@ import (
 	"slices"
 	"time"
 
+	pq "github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
+
 	"github.com/stampd/stampd/uplink/backend/eventlog"
 	"github.com/stampd/stampd/uplink/backend/land/row"
 )
@@ -30,7 +33,7 @@ import (
 type Options struct {
 	Log  *eventlog.Log
 	Dir  string // made when it isn't there
-	Disk Disk   // where the files are kept; nil means the folder Dir
+	Disk Disk   // nil means the folder Dir of the file system
 }
 
 // Lander lands ranges of a log. It is not safe for concurrent use, and one folder has one lander.
@@ -39,6 +42,7 @@ type Lander struct {
 	disk   Disk
 	tables *row.Tables
 	shapes map[*row.Table]*shape
+	codec  compress.Codec
 	synced map[string]bool // folders whose names are on disk
 	offset uint64
 	intent intent
@@ -53,9 +57,10 @@ func Open(o Options) (*Lander, error) {
 		disk:   o.Disk,
 		tables: row.New(),
 		shapes: map[*row.Table]*shape{},
+		codec:  &pq.Zstd,
 		synced: map[string]bool{".": true},
 	}
-	err := error(nil)
+	var err error
 	if l.disk == nil {
 		l.disk, err = OpenFolder(o.Dir)
 	}
@@ -86,10 +91,14 @@ func (l *Lander) Land(ctx context.Context, to uint64) (rows int, err error) {
 	if l.err != nil || to <= l.offset {
 		return 0, l.err
 	}
-	if l.intent.To > l.offset {
+	switch head := l.log.Head(); {
+	case l.intent.To > l.offset:
 		return 0, errors.New("cannot land: an earlier range is open")
+	case to > head:
+		return 0, fmt.Errorf("cannot land offset %d: the log ends at %d", to, head)
 	}
-	if l.err = l.saveIntent(intent{From: l.offset + 1, To: to}); l.err != nil {
+	if err := l.saveIntent(intent{From: l.offset + 1, To: to}); err != nil {
+		l.err = fmt.Errorf("cannot land offsets %d to %d: %w", l.offset+1, to, err)
 		return 0, l.err
 	}
 	return l.finish(ctx, false)
@@ -151,7 +160,7 @@ func (l *Lander) create(name string, t *row.Table) (*part, error) {
 	if l.shapes[t] == nil {
 		l.shapes[t] = newShape(t)
 	}
-	return newPart(l.disk, name, l.shapes[t])
+	return newPart(l.disk, name, l.shapes[t], l.codec)
 }
 
 // makeFolder makes a folder and those above it, once per process.

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	pq "github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/compress"
 
 	"github.com/stampd/stampd/uplink/backend/land/row"
 )
@@ -31,13 +32,13 @@ type part struct {
 	group   int    // bytes of the row group so far
 }
 
-func newPart(disk Disk, name string, s *shape) (*part, error) {
+func newPart(disk Disk, name string, s *shape, codec compress.Codec) (*part, error) {
 	p := &part{name: name, temp: tempName(name), shape: s, pending: make([]pq.Row, 0, bufferRows)}
 	var err error
 	if p.file, err = disk.Create(p.temp); err != nil {
 		return nil, err
 	}
-	p.writer = pq.NewWriter(p.file, s.schema, pq.Compression(&pq.Zstd), pq.DictionaryMaxBytes(256<<10), pq.CreatedBy("stampd", "", ""))
+	p.writer = pq.NewWriter(p.file, s.schema, pq.Compression(codec), pq.DictionaryMaxBytes(256<<10), pq.CreatedBy("stampd", "", ""))
 	return p, nil
 }
 
