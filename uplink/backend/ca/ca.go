@@ -45,8 +45,12 @@ const (
 )
 
 var (
-	// ErrExists means that a folder already holds an authority, or a file of another one, and was left as it was.
-	ErrExists = errors.New("another certificate authority is there")
+	// ErrExists means that a folder holds an authority already, which was left as it was.
+	ErrExists = errors.New("an authority is there already")
+	// ErrOtherAuthority means that a folder holds the certificate of another authority, which was left as it was.
+	ErrOtherAuthority = errors.New("a certificate of another authority is there")
+	// ErrOtherMerchant means that a folder holds the member key of another merchant, which was left as it was.
+	ErrOtherMerchant = errors.New("the member key there belongs to another merchant")
 	// ErrNone means that a folder holds no authority.
 	ErrNone = errors.New("no certificate authority is there")
 )

@@ -212,8 +212,8 @@ func TestInitKeepsWhatIsThere(t *testing.T) {
 func TestIssueKeepsAnotherAuthority(t *testing.T) {
 	dir, other := newAuthority(t), newAuthority(t)
 	before := read(t, other, CertFile)
-	if err := IssueServer(dir, []string{"localhost"}, other); !errors.Is(err, ErrExists) {
-		t.Errorf("IssueServer = %v, want ErrExists", err)
+	if err := IssueServer(dir, []string{"localhost"}, other); !errors.Is(err, ErrOtherAuthority) {
+		t.Errorf("IssueServer = %v, want ErrOtherAuthority", err)
 	}
 	if !bytes.Equal(before, read(t, other, CertFile)) {
 		t.Error("another authority's certificate was replaced")
@@ -222,8 +222,8 @@ func TestIssueKeepsAnotherAuthority(t *testing.T) {
 	if err := IssueTerminal(dir, shop, out); err != nil {
 		t.Fatal(err)
 	}
-	if err := IssueTerminal(dir, identity.ID{Merchant: "m2", Terminal: "t1"}, out); !errors.Is(err, ErrExists) {
-		t.Errorf("IssueTerminal of another merchant = %v, want ErrExists", err)
+	if err := IssueTerminal(dir, identity.ID{Merchant: "m2", Terminal: "t1"}, out); !errors.Is(err, ErrOtherMerchant) {
+		t.Errorf("IssueTerminal of another merchant = %v, want ErrOtherMerchant", err)
 	}
 	first := read(t, out, TerminalCertFile)
 	if err := IssueTerminal(dir, shop, out); err != nil {

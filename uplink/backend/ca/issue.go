@@ -53,6 +53,8 @@ func IssueServer(dir string, hosts []string, out string) error {
 // 90 days and names the terminal in a URI and nowhere else. A terminal.pem and terminal.key that are there are replaced,
 // so that a certificate can be renewed in place. member.key is the merchant's key for references to phone numbers, 64
 // hex digits and a newline: the same for every terminal of a merchant, and never replaced by another merchant's.
+// When out holds files of another authority or another merchant, IssueTerminal returns [ErrOtherAuthority] or
+// [ErrOtherMerchant].
 func IssueTerminal(dir string, id identity.ID, out string) error {
 	if err := id.Validate(); err != nil {
 		return fmt.Errorf("cannot issue certificate: %w", err)
@@ -68,7 +70,7 @@ func IssueTerminal(dir string, id identity.ID, out string) error {
 	if err := a.place(out); err != nil {
 		return err
 	}
-	if err := keepFile(filepath.Join(out, MemberKeyFile), hexKey(member), 0o600); err != nil {
+	if err := keepFile(filepath.Join(out, MemberKeyFile), hexKey(member), 0o600, ErrOtherMerchant); err != nil {
 		return err
 	}
 	template := &x509.Certificate{
@@ -83,7 +85,7 @@ func (a *authority) place(out string) error {
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return fmt.Errorf("cannot make folder for certificate: %w", err)
 	}
-	return keepFile(filepath.Join(out, CertFile), a.certPEM, 0o644)
+	return keepFile(filepath.Join(out, CertFile), a.certPEM, 0o644, ErrOtherAuthority)
 }
 
 // issue completes template, signs it for a new key, and writes both to out.
@@ -114,18 +116,18 @@ func (a *authority) issue(template *x509.Certificate, out, certName, keyName str
 	return replaceFile(filepath.Join(out, certName), encodeCert(der), 0o644)
 }
 
-// keepFile makes the file unless it is there with the same contents. It returns ErrExists when it has others.
-func keepFile(path string, data []byte, perm os.FileMode) error {
+// keepFile makes the file unless it is there with the same contents. It returns other when it has others.
+func keepFile(path string, data []byte, perm os.FileMode, other error) error {
 	err := createFile(path, data, perm)
 	if !errors.Is(err, ErrExists) {
 		return err
 	}
-	have, readErr := os.ReadFile(path)
-	if readErr != nil {
-		return fmt.Errorf("cannot compare file: %w", readErr)
+	have, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("cannot compare file: %w", err)
 	}
 	if !bytes.Equal(have, data) {
-		return err
+		return fmt.Errorf("cannot write %s: %w", path, other)
 	}
 	return nil
 }
