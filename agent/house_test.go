@@ -36,6 +36,7 @@ var floors = map[string]int{
 	"buffer/group":            1,
 	"loyalty":                 1,
 	"pci":                     1,
+	"uplink/cli":              1,
 	"uplink/identity":         1,
 	"uplink/wire":             1,
 	"uplink/wire/wireconnect": 1,

@@ -1,13 +1,23 @@
 package main
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
 	"errors"
+	"math/big"
 	"net"
+	"os"
 	"os/exec"
 	"testing"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/stampd/stampd/uplink/cli"
 )
 
 func TestMain(m *testing.M) {
@@ -35,6 +45,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await-listener": awaitListener,
+			"self-sign":      selfSign,
 			"usage":          usage,
 		},
 	})
@@ -51,12 +62,32 @@ func awaitListener(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Fatalf("nobody listens on %s", args[0])
 }
 
+// selfSign writes a certificate for 127.0.0.1 without serverAuth, or one for servers that has a common name alone:
+// self-sign no-server|no-host FILE.
+func selfSign(ts *testscript.TestScript, _ bool, args []string) {
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "backend"}, NotAfter: time.Now().Add(time.Hour)}
+	switch args[0] {
+	case "no-server":
+		template.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)}
+		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth}
+	case "no-host":
+		template.ExtKeyUsage = []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}
+	default:
+		ts.Fatalf("no such certificate: %s", args[0])
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	ts.Check(err)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600))
+}
+
 // usage runs the command line, which must end with the exit code for a call that is not there. What it wrote to standard
 // error is a script's to look at.
 func usage(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec("stampd-backend", args...)
 	exit, ok := errors.AsType[*exec.ExitError](err)
-	if !ok || exit.ExitCode() != exitUsage {
-		ts.Fatalf("ended with %v, want exit code %d", err, exitUsage)
+	if want := int(cli.ExitUsage); !ok || exit.ExitCode() != want {
+		ts.Fatalf("ended with %v, want exit code %d", err, want)
 	}
 }
