@@ -24,7 +24,7 @@ type part struct {
 	rows       int
 
 	file   File
-	writer *pq.Writer
+	writer *pq.GenericWriter[any]
 	shape  *shape
 
 	pending []pq.Row
@@ -38,7 +38,7 @@ func newPart(disk Disk, name string, s *shape, codec compress.Codec) (*part, err
 	if p.file, err = disk.Create(p.temp); err != nil {
 		return nil, err
 	}
-	p.writer = pq.NewWriter(p.file, s.schema, pq.Compression(codec), pq.DictionaryMaxBytes(256<<10), pq.CreatedBy("stampd", "", ""))
+	p.writer = pq.NewGenericWriter[any](p.file, s.schema, pq.Compression(codec), pq.DictionaryMaxBytes(256<<10), pq.CreatedBy("stampd", "", ""))
 	return p, nil
 }
 

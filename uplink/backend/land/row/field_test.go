@@ -117,7 +117,7 @@ func TestFields(t *testing.T) {
 				line = append(line, columns[i].Name+"="+v.show(columns[i].Type))
 				got[line[i]] = true
 			}
-			for _, want := range strings.Split(tt.want, " ") {
+			for want := range strings.SplitSeq(tt.want, " ") {
 				if !got[want] {
 					t.Errorf("want %s, got %s", want, strings.Join(line, " "))
 				}
