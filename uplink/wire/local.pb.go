@@ -421,7 +421,7 @@ func (x *GetCardResponse) GetCard() *Card {
 	return nil
 }
 
-// Card is a member's stamp card as this terminal knows it: what other terminals gave since it was last online is not in it.
+// Card is a member's stamp card as this terminal knows it: stamps that other terminals gave are not in it, online or not.
 type Card struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The programme. Always set.
