@@ -1,3 +1,5 @@
+// How a command asks the agent, and what it says when it can't.
+
 package main
 
 import (
@@ -20,6 +22,9 @@ import (
 // cards have been seen to take seconds.
 const answerTimeout = 10 * time.Second
 
+// startPatience is how long a command waits for an agent that was just started to listen.
+const startPatience = 2 * time.Second
+
 // addClientFlags adds the flags of a command that asks the agent.
 func addClientFlags(cmd *cobra.Command) {
 	cmd.Flags().String("socket", "", "the agent's socket (default: the config's local.socket)")
@@ -32,10 +37,9 @@ func newClient(cmd *cobra.Command, timeout time.Duration) (context.Context, cont
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	var dialer net.Dialer
 	transport := &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return dialer.DialContext(ctx, "unix", socket)
+			return dial(ctx, socket, startPatience)
 		},
 		DisableCompression: true,
 	}
@@ -45,6 +49,34 @@ func newClient(cmd *cobra.Command, timeout time.Duration) (context.Context, cont
 		socket:             socket,
 	}
 	return ctx, func() { cancel(); transport.CloseIdleConnections() }, c, nil
+}
+
+// dial connects to the agent's socket. While nobody listens there it tries again, for as long as patience says, and then
+// returns the last error.
+func dial(ctx context.Context, socket string, patience time.Duration) (net.Conn, error) {
+	var dialer net.Dialer
+	over := time.NewTimer(patience)
+	defer over.Stop()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	for {
+		conn, err := dialer.DialContext(ctx, "unix", socket)
+		if err == nil || !nobodyListens(err) {
+			return conn, err
+		}
+		select {
+		case <-again.C:
+		case <-over.C:
+			return nil, err
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// nobodyListens reports whether an error of connecting means that the agent does not run, or not yet (unix(7)).
+func nobodyListens(err error) bool {
+	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // client asks a running agent.
@@ -77,6 +109,7 @@ type unreachableError struct {
 }
 
 func (e *unreachableError) Error() string { return e.problem }
+func (e *unreachableError) Hint() string  { return e.hint }
 
 // errNoAnswer says that the connection broke before the answer came.
 var errNoAnswer = errors.New("the agent went away before it answered")
@@ -93,7 +126,7 @@ func (c *client) reach(err error) error {
 	}
 	e := &unreachableError{problem: fmt.Sprintf("cannot reach the agent at %s", c.socket)}
 	switch {
-	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ECONNREFUSED):
+	case nobodyListens(err):
 		e.problem += ": it does not run"
 		e.hint = "start it with 'stampd run' or 'systemctl start stampd'; --socket or --config names another socket"
 	case errors.Is(err, fs.ErrPermission):

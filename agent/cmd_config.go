@@ -4,9 +4,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
+
+	"github.com/stampd/stampd/uplink/cli"
 )
 
 func newConfigCommand() *cobra.Command {
@@ -24,10 +27,12 @@ func newConfigShowCommand() *cobra.Command {
 		Use:   "show",
 		Short: "Print every setting with its value and what it means",
 		Long: `Print every setting as it takes effect: the defaults, and over them the config
-file. The output is itself a config file.`,
+file. The output is itself a config file, in which terminal.id and
+terminal.merchant must be filled in. Write it to a new name: the shell empties the
+file that it writes to before stampd reads its settings.`,
 		Example: `  stampd config show
   stampd config show --config ./stampd.toml --json
-  stampd config show > /etc/stampd/stampd.toml`,
+  stampd config show > stampd.toml.new`,
 	}
 	asJSON := cmd.Flags().Bool("json", false, "print as JSON")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -41,7 +46,8 @@ file. The output is itself a config file.`,
 	return cmd
 }
 
-// printConfig writes the settings as a config file with comments, or as JSON with the same names.
+// printConfig writes the settings as a config file with comments, or as JSON with their names in camelCase, as in all JSON
+// of the program.
 func printConfig(w io.Writer, cfg Config, asJSON bool) error {
 	data, err := toml.Marshal(cfg)
 	if err != nil {
@@ -57,20 +63,33 @@ func printConfig(w io.Writer, cfg Config, asJSON bool) error {
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
-	return enc.Encode(settings)
+	return enc.Encode(inCamelCase(settings))
+}
+
+// inCamelCase returns settings with "maxSize" for "max_size", sections included.
+func inCamelCase(settings map[string]any) map[string]any {
+	renamed := map[string]any{}
+	for name, value := range settings {
+		if section, ok := value.(map[string]any); ok {
+			value = inCamelCase(section)
+		}
+		words := strings.Split(name, "_")
+		for i := 1; i < len(words); i++ {
+			words[i] = strings.ToUpper(words[i][:1]) + words[i][1:]
+		}
+		renamed[strings.Join(words, "")] = value
+	}
+	return renamed
 }
 
 func newConfigCheckCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:     "check FILE",
-		Short:   "Check a config file: exit 0 when it can be used, else 1 and what is wrong",
+		Use:   "check FILE",
+		Short: "Check a config file: exit 0 when it can be used, else 1 and what is wrong",
+		Long: `Check a config file: exit 0 when the agent can run with it, else 1 and everything
+that is wrong. A file that it names and that does not exist is a warning.`,
 		Example: "  stampd config check /etc/stampd/stampd.toml",
-		Args: func(cmd *cobra.Command, args []string) error {
-			if len(args) != 1 {
-				return &usageError{problem: "want one file", hint: "stampd config check " + defaultConfigPath}
-			}
-			return nil
-		},
+		Args:    cli.OneArgument("a config file"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			cfg, err := loadConfig(args[0])
 			if err != nil {
@@ -78,6 +97,9 @@ func newConfigCheckCommand() *cobra.Command {
 			}
 			if err := cfg.check(); err != nil {
 				return err
+			}
+			for _, absent := range cfg.missing() {
+				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %v\n", absent)
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", args[0])
 			return err

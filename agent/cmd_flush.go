@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/stampd/stampd/uplink/cli"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -31,7 +33,7 @@ stored everything that was queued at the call: exit 0 when it has, 4 when not.`,
 	timeout := cmd.Flags().Duration("timeout", time.Minute, "how long to wait at most, up to 10m")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if *timeout <= 0 || *timeout > maxWait {
-			return &usageError{problem: "cannot wait that long", hint: "--timeout takes up to 10m"}
+			return &cli.UsageError{Problem: "cannot wait that long", Remedy: "--timeout takes up to 10m"}
 		}
 		if !*wait {
 			*timeout = 0
@@ -48,12 +50,27 @@ stored everything that was queued at the call: exit 0 when it has, 4 when not.`,
 		if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
 			err = printJSON(cmd.OutOrStdout(), res)
 		} else {
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d records waiting\n", res.GetWaiting())
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), count(res.GetWaiting(), "record")+" waiting")
 		}
 		if err == nil && *wait && !res.GetComplete() {
-			return errNotFlushed
+			return cli.WithHint(errNotFlushed, whyNotFlushed(ctx, c))
 		}
 		return err
 	}
 	return cmd
+}
+
+// whyNotFlushed says what keeps the records from the backend, as far as the agent knows.
+func whyNotFlushed(ctx context.Context, c *client) string {
+	const see = "see 'stampd status'"
+	res, err := ask(ctx, c, c.Status, &wire.StatusRequest{})
+	switch u := res.GetUplink(); {
+	case err != nil:
+		return see
+	case u.GetState() == wire.UplinkState_UPLINK_STATE_DISABLED:
+		return "no backend is configured: set uplink.backend and start the agent again"
+	case u.GetLastError() != "":
+		return "the last attempt ended: " + printable(u.GetLastError()) + "; " + see
+	}
+	return see
 }

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/stampd/stampd/loyalty"
+	"github.com/stampd/stampd/uplink/cli"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -38,7 +39,7 @@ Amounts are decimal numbers in the currency's own decimals: 12.50 EUR, 1250 JPY,
 	addClientFlags(cmd)
 	f := addPaymentFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := require(cmd, "key", "kind", "amount", "currency"); err != nil {
+		if err := cli.Require(cmd, "key", "kind", "amount", "currency"); err != nil {
 			return err
 		}
 		payment, err := f.payment(cmd)
@@ -80,15 +81,15 @@ func addPaymentFlags(cmd *cobra.Command) *paymentFlags {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.text.IdempotencyKey, "key", "", "your name for this step, unique on this terminal (required)")
-	flags.Var(f.kind, "kind", "what happened: "+orList(f.kind.names())+" (required)")
+	flags.Var(f.kind, "kind", "what happened: "+cli.OrList(f.kind.Names())+" (required)")
 	flags.String("amount", "", "total, tip and surcharge included (required)")
 	flags.StringVar(&f.text.Currency, "currency", "", "ISO 4217 code, such as EUR (required)")
-	flags.Var(f.authMode, "auth-mode", "who decided: "+orList(f.authMode.names()))
+	flags.Var(f.authMode, "auth-mode", "who decided: "+cli.OrList(f.authMode.Names()))
 	flags.String("tip", "", "tip inside the amount")
 	flags.String("surcharge", "", "surcharge inside the amount")
 	flags.String("cashback", "", "cash handed out beside the amount")
-	flags.Var(f.entryMode, "entry-mode", "how the card was read: "+orList(f.entryMode.names()))
-	flags.Var(f.verification, "verification", "how the cardholder was verified: "+orList(f.verification.names()))
+	flags.Var(f.entryMode, "entry-mode", "how the card was read: "+cli.OrList(f.entryMode.Names()))
+	flags.Var(f.verification, "verification", "how the cardholder was verified: "+cli.OrList(f.verification.Names()))
 	flags.StringVar(&f.text.OriginalKey, "original-key", "", "the key of the step that this one voids, refunds, reverses or settles")
 	flags.StringVar(&f.text.OrderRef, "order-ref", "", "the shop's order number")
 	flags.StringVar(&f.text.Stan, "stan", "", "system trace audit number, 6 digits")
@@ -106,7 +107,7 @@ func addPaymentFlags(cmd *cobra.Command) *paymentFlags {
 func (f *paymentFlags) payment(cmd *cobra.Command) (*wire.Payment, error) {
 	decimals, ok := loyalty.Exponent(f.text.Currency)
 	if !ok {
-		return nil, &usageError{problem: "--currency is not an ISO 4217 code", hint: "give three capital letters, such as EUR"}
+		return nil, &cli.UsageError{Problem: "--currency is not an ISO 4217 code", Remedy: "give three capital letters, such as EUR"}
 	}
 	amounts := map[string]*int64{}
 	for _, name := range []string{"amount", "tip", "surcharge", "cashback"} {
@@ -116,7 +117,7 @@ func (f *paymentFlags) payment(cmd *cobra.Command) (*wire.Payment, error) {
 		text, _ := cmd.Flags().GetString(name)
 		v, err := parseAmount(text, decimals)
 		if err != nil {
-			return nil, &usageError{problem: fmt.Sprintf("cannot read --%s: %v", name, err), hint: "such as --" + name + " " + exampleAmount(decimals)}
+			return nil, &cli.UsageError{Problem: fmt.Sprintf("cannot read --%s: %v", name, err), Remedy: "such as --" + name + " " + exampleAmount(decimals)}
 		}
 		amounts[name] = &v
 	}

@@ -1,14 +1,16 @@
 package main
 
 import (
-	"io"
+	"fmt"
 	"os"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
+
+	"github.com/stampd/stampd/uplink/cli"
 )
 
-func newRunCommand() *cobra.Command {
+func newRunCommand(v cli.Version) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run",
 		Short: "Run the agent until SIGTERM or SIGINT",
@@ -26,19 +28,11 @@ reported and does not keep it from starting; a config file that can't be used do
 		if err := cfg.check(); err != nil {
 			return err
 		}
-		return run(cmd.Context(), cfg.Config, newLogger(os.Stderr, cfg.Log), thisVersion())
+		level, err := zerolog.ParseLevel(cfg.Log.Level)
+		if err != nil {
+			return fmt.Errorf("cannot use log.level: %w", err)
+		}
+		return run(cmd.Context(), cfg.Config, cli.NewLogger(os.Stderr, cfg.Log.Format).Level(level), v)
 	}
 	return cmd
-}
-
-// newLogger returns the one logger that is handed down. It writes JSON, or lines for people when the format says so.
-func newLogger(w io.Writer, cfg LogConfig) zerolog.Logger {
-	level, err := zerolog.ParseLevel(cfg.Level)
-	if err != nil {
-		level = zerolog.InfoLevel
-	}
-	if cfg.Format == "console" || cfg.Format == "auto" && isTerminal(w) {
-		w = zerolog.ConsoleWriter{Out: w, NoColor: !newPalette(w).on, TimeFormat: "15:04:05"}
-	}
-	return zerolog.New(w).Level(level).With().Timestamp().Logger()
 }

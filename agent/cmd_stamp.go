@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/stampd/stampd/uplink/cli"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -30,7 +31,7 @@ func newStampAwardCommand() *cobra.Command {
 		Long: `Give stamps to a member's card. The same --key with the same request gives the
 same answer and no second stamp; with another request it is refused.`,
 		Example: `  stampd stamp award --key order-17/stamp --phone +4915112345678
-  stampd stamp award --key order-18/stamp --phone - --stamps 2 --payment-key order-18/auth`,
+  stampd stamp award --key order-18/stamp --phone - --payment-key order-18/auth`,
 	}
 	addClientFlags(cmd)
 	var req wire.AwardStampsRequest
@@ -40,7 +41,7 @@ same answer and no second stamp; with another request it is refused.`,
 	cmd.Flags().StringVar(&req.OrderRef, "order-ref", "", "the shop's order number")
 	cmd.Flags().StringVar(&req.PaymentKey, "payment-key", "", "the key of the payment that earned it")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
-		if err := require(cmd, "key", "phone"); err != nil {
+		if err := cli.Require(cmd, "key", "phone"); err != nil {
 			return err
 		}
 		if req.Phone, err = readPhone(cmd.InOrStdin(), *phone); err != nil {
@@ -77,7 +78,7 @@ func newStampShowCommand() *cobra.Command {
 	addClientFlags(cmd)
 	phone := addPhoneFlag(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := require(cmd, "phone"); err != nil {
+		if err := cli.Require(cmd, "phone"); err != nil {
 			return err
 		}
 		number, err := readPhone(cmd.InOrStdin(), *phone)
@@ -128,10 +129,7 @@ func printRecorded(w io.Writer, seq uint64, duplicate bool) {
 }
 
 func printCard(w io.Writer, c *wire.Card) {
-	fmt.Fprintf(w, "%d of %d stamps, rewards to redeem: %d, as of %s", c.GetProgress(), c.GetOf(), max(c.GetAvailable(), 0),
-		time.UnixMilli(c.GetAsOfUnixMs()).Format(time.DateTime))
-	if c.GetOffline() {
-		fmt.Fprint(w, " (offline: stamps given on other terminals may be missing)")
-	}
-	fmt.Fprintln(w)
+	fmt.Fprintf(w, "%d of %d stamps, rewards earned: %d, as of %s\n", c.GetProgress(), c.GetOf(), c.GetEarned(),
+		time.UnixMilli(c.GetAsOfUnixMs()).Format("2006-01-02 15:04:05 -0700"))
+	fmt.Fprintln(w, "this terminal's view: stamps given elsewhere are not in it")
 }

@@ -83,8 +83,11 @@ func printUplink(w io.Writer, p palette, u *wire.UplinkStatus) {
 	if u.SinceAckMs != nil {
 		stored = "last stored " + span(time.Duration(u.GetSinceAckMs())*time.Millisecond) + " ago"
 	}
-	row(w, "", fmt.Sprintf("%s, sent %s, received %s, connected %d times", stored, bytesOf(u.GetSentBytes()),
-		bytesOf(u.GetReceivedBytes()), u.GetConnects()))
+	connected := fmt.Sprintf("connected %d times", u.GetConnects())
+	if u.GetConnects() == 1 {
+		connected = "connected once"
+	}
+	row(w, "", fmt.Sprintf("%s, sent %s, received %s, %s", stored, bytesOf(u.GetSentBytes()), bytesOf(u.GetReceivedBytes()), connected))
 	if u.GetLastError() != "" {
 		row(w, "", p.dim("last attempt ended: "+printable(u.GetLastError())))
 	}
@@ -122,7 +125,7 @@ func printQueue(w io.Writer, p palette, q *wire.QueueStatus) {
 		row(w, "queue", "unknown")
 		return
 	}
-	row(w, "queue", fmt.Sprintf("%s, %s of %s, %d quarantined, %d dropped", printable(known(q.GetPath())),
+	row(w, "queue", fmt.Sprintf("%s, %s used of %s, %d quarantined, %d dropped", printable(known(q.GetPath())),
 		bytesOf(q.GetSizeBytes()), bytesOf(q.GetMaxBytes()), q.GetQuarantined(), q.GetDropped()))
 	if q.GetFault() != "" {
 		row(w, "", p.bad("fault: "+printable(q.GetFault())))
@@ -135,16 +138,19 @@ func printParts(w io.Writer, p palette, parts []*wire.PartStatus) {
 	}
 	label := "hardware"
 	for _, part := range parts {
+		detail := printable(part.GetDetail())
 		state := p.good("found")
-		if !part.GetFound() {
+		switch {
+		case !part.GetFound() && detail == "":
 			state = p.warn("missing")
+		case !part.GetFound():
+			state = p.warn(detail)
+		case part.GetDriver() != "":
+			state = p.good("read by " + part.GetDriver())
 		}
-		text := fmt.Sprintf("%s %s", part.GetPart(), state)
-		if part.GetDriver() != "" {
-			text += " by " + part.GetDriver()
-		}
-		if part.GetDetail() != "" {
-			text += ": " + printable(part.GetDetail())
+		text := fmt.Sprintf("%s: %s", part.GetPart(), state)
+		if part.GetFound() && detail != "" {
+			text += "; " + detail
 		}
 		row(w, label, text)
 		label = ""

@@ -1,3 +1,5 @@
+// Every setting of the agent: its name, its meaning, its default, and what it may be.
+
 package main
 
 import (
@@ -29,7 +31,7 @@ type TerminalConfig struct {
 type LocalConfig struct {
 	Socket    string   `toml:"socket" comment:"Path of the unix socket: absolute, up to 100 bytes."`
 	POSUIDs   []uint32 `toml:"pos_uids" comment:"User ids that may record payments and stamps. root and the agent's own user always may."`
-	AdminUIDs []uint32 `toml:"admin_uids" comment:"User ids that may do everything."`
+	AdminUIDs []uint32 `toml:"admin_uids" comment:"User ids of technicians: they may do what pos_uids may, and have calls of their own, so that a POS app gone mad does not keep them out."`
 }
 
 // QueueConfig is the queue.

@@ -33,7 +33,7 @@ func TestConfigErrors(t *testing.T) {
 		"size of thousands":        {goodConfig + "[queue]\nmax_size = \"64MB\"", "f.toml:5:12: queue.max_size: want a size in B, KiB, MiB or GiB, such as \"512KiB\" or \"64MiB\""},
 		"list of text":             {goodConfig + "[local]\npos_uids = [\"app\"]", "f.toml:5:13: local.pos_uids: want a list of numbers, such as [1000, 1001]"},
 		"negative user":            {goodConfig + "[local]\npos_uids = [-1]", "f.toml:5:13: local.pos_uids: want a list of numbers, such as [1000, 1001]"},
-		"twice":                    {goodConfig + "id = \"t-2\"", "f.toml:4:1: id: key id is already defined"},
+		"twice":                    {goodConfig + "id = \"t-2\"", "f.toml:4:1: terminal.id: is set twice, first in line 2"},
 		"id in capitals":           {"[terminal]\nid = \"T1\"\nmerchant = \"m-1\"", "f.toml:2:1: terminal.id: want 1 to 64 of a-z, 0-9, dot and dash, starting with a letter or digit"},
 		"no merchant":              {"[terminal]\nid = \"t1\"", "f.toml: terminal.merchant: must be set"},
 		"relative path":            {goodConfig + "[local]\nsocket = \"s.sock\"", "f.toml:5:1: local.socket: want an absolute path, one that starts with /"},
@@ -97,6 +97,47 @@ jitter = 0
 	want.Local.POSUIDs = []uint32{1000, 1001}
 	want.Telemetry.Jitter = 0
 	if diff := cmp.Diff(want, cfg.Config); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestEveryProblemAtOnce reads a file with a mistake of each kind.
+func TestEveryProblemAtOnce(t *testing.T) {
+	const file = `log = 8
+[terminal]
+id = "T-1"
+id = "t-1"
+[local]
+pos_uids = [
+  "app",
+]
+[queue]
+max_size = 64
+spill_after = 60
+max_sise = 1
+[uplnk]
+[uplink]
+window = "8"
+batch_size = "4MB"
+keepalive = "2h"`
+	want := []string{
+		`f.toml:1:7: log: want a section: [log]`,
+		`f.toml:4:1: terminal.id: is set twice, first in line 3`,
+		`f.toml:7:3: local.pos_uids: want a list of numbers, such as [1000, 1001]`,
+		`f.toml:10:1: queue.max_size: want a size in B, KiB, MiB or GiB, such as "512KiB" or "64MiB"`,
+		`f.toml:11:1: queue.spill_after: want a duration with its unit, such as "500ms", "60s", "5m" or "1h"`,
+		`f.toml:12:1: queue.max_sise: no such setting`,
+		`f.toml:13:2: uplnk: no such section`,
+		`f.toml:15:10: uplink.window: want a whole number, such as 8`,
+		`f.toml:16:14: uplink.batch_size: want a size in B, KiB, MiB or GiB, such as "512KiB" or "64MiB"`,
+		`f.toml: terminal.merchant: must be set`,
+		`f.toml:17:1: uplink.keepalive: is 2h, want 10s to 1h`,
+	}
+	_, err := parseConfig("f.toml", []byte(file))
+	if err == nil {
+		t.Fatal("nothing is wrong")
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
 		t.Error(diff)
 	}
 }

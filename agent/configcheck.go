@@ -1,3 +1,5 @@
+// What is wrong with the values of settings, each said with its place in the file.
+
 package main
 
 import (
@@ -7,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stampd/stampd/uplink/cli"
 	"github.com/stampd/stampd/uplink/identity"
 )
 
@@ -36,11 +39,14 @@ func (e *settingError) Error() string {
 	return b.String()
 }
 
+// Hint says what to do; it may be empty.
+func (e *settingError) Hint() string { return e.hint }
+
 // checker collects what is wrong with the settings.
 type checker struct {
 	file   string
 	places map[string]place // where each setting stands in the file
-	found  []error          // each a *settingError
+	found  []*settingError
 }
 
 // that adds a problem with the setting unless ok.
@@ -76,13 +82,5 @@ func (c *checker) duration(key string, v Duration, low, high time.Duration) {
 }
 
 func (c *checker) oneOf(key, v string, allowed ...string) {
-	c.that(slices.Contains(allowed, v), key, fmt.Sprintf("is %q, want %s", v, orList(allowed)))
-}
-
-// orList writes "a, b or c".
-func orList(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " or " + words[len(words)-1]
+	c.that(slices.Contains(allowed, v), key, fmt.Sprintf("is %q, want %s", v, cli.OrList(allowed)))
 }

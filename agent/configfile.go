@@ -1,17 +1,15 @@
+// Reading a config file: where each setting stands, and everything in it that can't be read.
+
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"maps"
+	"io/fs"
 	"os"
-	"reflect"
 	"slices"
-	"strings"
 
-	"github.com/pelletier/go-toml/v2"
-	"github.com/pelletier/go-toml/v2/unstable"
+	"github.com/stampd/stampd/uplink/cli"
 )
 
 // defaultConfigPath is the file that is read when none is named.
@@ -29,7 +27,7 @@ type configFile struct {
 
 // loadConfig reads the file. With an empty path it reads [defaultConfigPath], and returns the defaults alone when that
 // does not exist. It fails when the file can't be read, is not TOML, or has a setting that does not exist or is of the
-// wrong type; values are judged by [configFile.check] alone.
+// wrong type, and then also says which values are wrong; else values are judged by [configFile.check] alone.
 func loadConfig(path string) (*configFile, error) {
 	if path == "" {
 		if _, err := os.Stat(defaultConfigPath); errors.Is(err, os.ErrNotExist) {
@@ -39,122 +37,76 @@ func loadConfig(path string) (*configFile, error) {
 	}
 	data, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("cannot read config file: %w", err)
+		return nil, cli.WithHint(fmt.Errorf("cannot read config file: %w", err), unreadableHint(err, path))
 	}
 	return parseConfig(path, data)
 }
 
-// parseConfig reads data as the contents of the file at path.
+// unreadableHint says what to do about a config file that can't be read.
+func unreadableHint(err error, path string) string {
+	switch {
+	case errors.Is(err, fs.ErrPermission):
+		return "run as root, or as a user that may read " + path
+	case errors.Is(err, fs.ErrNotExist):
+		return "name another file; 'stampd config show' prints one to begin with"
+	}
+	return "name a file that can be read"
+}
+
+// parseConfig reads data as the contents of the file at path. Its error joins every problem, a *settingError each.
 func parseConfig(path string, data []byte) (*configFile, error) {
 	if len(data) > maxConfigSize {
 		return nil, &settingError{file: path, problem: fmt.Sprintf("too large for a config file: %d bytes, want at most %d", len(data), maxConfigSize)}
 	}
-	types := settingTypes()
-	cfg := &configFile{Config: defaultConfig(), path: path, places: findPlaces(data)}
-	for _, key := range slices.Sorted(maps.Keys(cfg.places)) {
-		// For a number without quotes, the decoder's error has no place.
-		at, reads := cfg.places[key], types[key]
-		if reads != nil && reflect.PointerTo(reads).Implements(textUnmarshaler) && at.kind != unstable.String {
-			return nil, &settingError{file: path, line: at.line, column: at.column, key: key, problem: "want " + wants(reads)}
-		}
+	r := reader{file: path, data: data, entries: findEntries(data), types: settingTypes()}
+	cfg := &configFile{path: path, places: places(r.entries)}
+	r.refuseNumbers()
+	whole := r.decode(&cfg.Config)
+	if len(r.found) == 0 {
+		return cfg, nil
 	}
-	if err := toml.NewDecoder(bytes.NewReader(data)).DisallowUnknownFields().Decode(&cfg.Config); err != nil {
-		return nil, explain(path, err, types)
+	if whole {
+		r.found = append(r.found, cfg.problems(r.found)...)
 	}
-	return cfg, nil
+	return nil, joinSettings(r.found)
+}
+
+// joinSettings returns one error for all.
+func joinSettings(found []*settingError) error {
+	var all []error
+	for _, e := range found {
+		all = append(all, e)
+	}
+	return errors.Join(all...)
+}
+
+// problems returns what is wrong with the values of those settings that are not among known.
+func (f *configFile) problems(known []*settingError) []*settingError {
+	ck := checker{file: f.path, places: f.places}
+	f.Config.check(&ck)
+	return slices.DeleteFunc(ck.found, func(e *settingError) bool {
+		return slices.ContainsFunc(known, func(k *settingError) bool { return k.key == e.key })
+	})
 }
 
 // check returns everything that is wrong with the values, joined: a *settingError each. It returns nil when the agent
 // can run with them.
-func (f *configFile) check() error {
+func (f *configFile) check() error { return joinSettings(f.problems(nil)) }
+
+// missing returns a *settingError for each file that the settings name and that does not exist. The agent starts all the
+// same, and goes without what needs it.
+func (f *configFile) missing() []*settingError {
 	ck := checker{file: f.path, places: f.places}
-	f.Config.check(&ck)
-	return errors.Join(ck.found...)
-}
-
-// explain turns an error of the TOML decoder into one or more *settingError.
-func explain(file string, err error, types map[string]reflect.Type) error {
-	var unknown *toml.StrictMissingError
-	var wrong *toml.DecodeError
-	switch {
-	case errors.As(err, &unknown):
-		var found []error
-		for _, e := range unknown.Errors {
-			found = append(found, explainUnknown(file, &e, types))
-		}
-		return errors.Join(found...)
-	case errors.As(err, &wrong):
-		line, column := wrong.Position()
-		e := &settingError{file: file, line: line, column: column, key: strings.Join(wrong.Key(), ".")}
-		e.problem = strings.TrimPrefix(wrong.Error(), "toml: ")
-		if reads := types[e.key]; reads != nil {
-			e.problem = "want " + wants(reads)
-		} else if e.key != "" && !strings.Contains(e.problem, "defined") {
-			e.problem = "want a section: [" + e.key + "]"
-		}
-		return e
-	}
-	return &settingError{file: file, problem: err.Error()}
-}
-
-// explainUnknown says that a setting or a section does not exist, and which one was probably meant.
-func explainUnknown(file string, e *toml.DecodeError, types map[string]reflect.Type) *settingError {
-	key := e.Key()
-	line, column := e.Position()
-	found := &settingError{file: file, line: line, column: column, key: strings.Join(key, "."), problem: "no such setting"}
-	known := slices.Sorted(maps.Keys(types))
-	switch {
-	case len(key) == 1 && !strings.Contains(e.Error(), "field"):
-		found.problem = "no such section"
-		found.suggest(nearest(key[0], sections(known)))
-	default:
-		meant := nearest(found.key, known)
-		if at := slices.IndexFunc(known, func(k string) bool { return strings.HasSuffix(k, "."+key[len(key)-1]) }); at >= 0 {
-			meant = known[at] // the right name in the wrong section
-		}
-		found.suggest(meant)
-	}
-	return found
-}
-
-func (e *settingError) suggest(meant string) {
-	if meant != "" {
-		e.hint = "did you mean " + meant + "?"
-		return
-	}
-	e.hint = "'stampd config show' prints every setting"
-}
-
-// place is where a setting stands in a file, and how its value is written.
-type place struct {
-	line, column int
-	kind         unstable.Kind
-}
-
-// findPlaces returns the place of every "section.key" of a file. It stops where the file is not TOML.
-func findPlaces(data []byte) map[string]place {
-	places := map[string]place{}
-	var p unstable.Parser
-	p.Reset(data)
-	section := ""
-	for p.NextExpression() {
-		node := p.Expression()
-		var names []string
-		var first *unstable.Node
-		for it := node.Key(); it.Next(); {
-			if first == nil {
-				first = it.Node()
-			}
-			names = append(names, string(it.Node().Data))
-		}
-		key := strings.Join(names, ".")
-		switch node.Kind {
-		case unstable.Table, unstable.ArrayTable:
-			section = key + "."
-		case unstable.KeyValue:
-			start := p.Shape(first.Raw).Start
-			places[section+key] = place{line: start.Line, column: start.Column, kind: node.Value().Kind}
+	for _, named := range []struct{ key, path string }{
+		{"uplink.cert", f.Uplink.Cert},
+		{"uplink.key", f.Uplink.Key},
+		{"uplink.ca", f.Uplink.CA},
+		{"loyalty.member_key_file", f.Loyalty.MemberKeyFile},
+	} {
+		if named.path != "" {
+			_, err := os.Stat(named.path)
+			ck.that(!errors.Is(err, fs.ErrNotExist), named.key, named.path+" does not exist")
 		}
 	}
-	return places
+	return ck.found
 }

@@ -42,8 +42,8 @@ func (f *enumFlag) String() string {
 // Type is the placeholder in the help.
 func (*enumFlag) Type() string { return "name" }
 
-// names returns every name that can be given.
-func (f *enumFlag) names() []string {
+// Names returns every name that can be given.
+func (f *enumFlag) Names() []string {
 	var names []string
 	for i := range f.enum.Values().Len() {
 		if v := f.enum.Values().Get(i); v.Number() != 0 {

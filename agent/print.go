@@ -1,3 +1,5 @@
+// How answers are written: as JSON, and for people in colours, time spans and sizes.
+
 package main
 
 import (
@@ -5,18 +7,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"os"
+	"strings"
 	"time"
 
-	"golang.org/x/sys/unix"
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/stampd/stampd/uplink/cli"
 )
 
-// printJSON writes an answer as JSON with the names of the schema. What is unknown is left out; 64-bit numbers are
-// strings, as protobuf's JSON mapping has it.
+// printJSON writes an answer in protobuf's JSON mapping: names in camelCase, 64-bit numbers as strings. What is unknown
+// is left out.
 func printJSON(w io.Writer, m proto.Message) error {
-	data, err := protojson.MarshalOptions{UseProtoNames: true, EmitDefaultValues: true}.Marshal(m)
+	data, err := protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("cannot write the answer as JSON: %w", err)
 	}
@@ -29,23 +32,11 @@ func printJSON(w io.Writer, m proto.Message) error {
 	return err
 }
 
-// isTerminal reports whether w is a terminal, and not a pipe or a file.
-func isTerminal(w io.Writer) bool {
-	f, ok := w.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
-}
-
 // palette colours words. The zero palette leaves them as they are.
 type palette struct{ on bool }
 
-// newPalette returns colours for a terminal, unless NO_COLOR (no-color.org) or TERM=dumb asks for none.
-func newPalette(w io.Writer) palette {
-	return palette{on: isTerminal(w) && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
-}
+// newPalette returns colours where w has them.
+func newPalette(w io.Writer) palette { return palette{on: cli.HasColours(w)} }
 
 func (p palette) good(s string) string { return p.paint("32", s) }
 func (p palette) warn(s string) string { return p.paint("33", s) }
@@ -74,16 +65,24 @@ func span(d time.Duration) string {
 	return fmt.Sprintf("%d d %d h", s/86400, s/3600%24)
 }
 
-// bytesOf writes a number of bytes for people: "312 B", "4.2 KiB".
+// bytesOf writes a number of bytes for people: "312 B", "20 KiB", "4.2 KiB".
 func bytesOf(n uint64) string {
-	switch f := float64(n); {
+	unit, f := "GiB", float64(n)/(1<<30)
+	switch {
 	case n < 1<<10:
 		return fmt.Sprintf("%d B", n)
 	case n < 1<<20:
-		return fmt.Sprintf("%.1f KiB", f/(1<<10))
+		unit, f = "KiB", float64(n)/(1<<10)
 	case n < 1<<30:
-		return fmt.Sprintf("%.1f MiB", f/(1<<20))
-	default:
-		return fmt.Sprintf("%.1f GiB", f/(1<<30))
+		unit, f = "MiB", float64(n)/(1<<20)
 	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", f), ".0") + " " + unit
+}
+
+// count writes "1 record", "2 records".
+func count(n uint64, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }

@@ -36,20 +36,35 @@ stampd unknown, terminal unknown of merchant unknown, up 0 s
 			Queue: &wire.QueueStatus{Path: "/q", SizeBytes: 65536, MaxBytes: 64 << 20, Quarantined: 1, Dropped: 2, Fault: "disk full"},
 			Parts: []*wire.PartStatus{
 				{Part: "battery", Detail: "not there"},
-				{Part: "host", Driver: "gopsutil", Found: true},
+				{Part: "grip", Driver: "power_supply"},
+				{Part: "host", Driver: "gopsutil", Found: true, Detail: "unknown: temperature"},
 			},
 			CardholderDataRefused: 2, FipsEnabled: true,
 		}, `
 stampd 1.2.3, terminal t-1 of merchant m-1, up 3 h 5 min
   uplink    waiting, next attempt in 31 s, backend gateway:8443
-            last stored 2 min ago, sent 2.0 MiB, received 1.5 KiB, connected 7 times
+            last stored 2 min ago, sent 2 MiB, received 1.5 KiB, connected 7 times
             last attempt ended: no route [2J
   backlog   ledger 12, telemetry 43 (1 in memory)
-  queue     /q, 64.0 KiB of 64.0 MiB, 1 quarantined, 2 dropped
+  queue     /q, 64 KiB used of 64 MiB, 1 quarantined, 2 dropped
             fault: disk full
-  hardware  battery missing: not there
-            host found by gopsutil
+  hardware  battery: not there
+            grip: missing
+            host: read by gopsutil; unknown: temperature
   security  requests refused for cardholder data: 2, FIPS 140-3 mode on
+`},
+		"connected once": {&wire.StatusResponse{
+			Version: "1", TerminalId: "t", MerchantId: "m", Uplink: &wire.UplinkStatus{
+				State: wire.UplinkState_UPLINK_STATE_ONLINE, Backend: "gateway:8443", Connects: 1,
+			},
+		}, `
+stampd 1, terminal t of merchant m, up 0 s
+  uplink    online, backend gateway:8443
+            nothing stored since start, sent 0 B, received 0 B, connected once
+  backlog   unknown
+  queue     unknown
+  hardware  unknown
+  security  requests refused for cardholder data: 0, FIPS 140-3 mode off
 `},
 		"disabled": {&wire.StatusResponse{
 			Version: "1", TerminalId: "t", MerchantId: "m", Uplink: &wire.UplinkStatus{State: wire.UplinkState_UPLINK_STATE_DISABLED},
@@ -58,8 +73,8 @@ stampd 1.2.3, terminal t-1 of merchant m-1, up 3 h 5 min
 stampd 1, terminal t of merchant m, up 0 s
   uplink    disabled: no backend is configured, everything stays in the queue
   backlog   ledger 0, telemetry 0
-  queue     /q, 0 B of 0 B, 0 quarantined, 0 dropped
-  hardware  host found
+  queue     /q, 0 B used of 0 B, 0 quarantined, 0 dropped
+  hardware  host: found
   security  requests refused for cardholder data: 0, FIPS 140-3 mode off
 `},
 	}
@@ -86,6 +101,17 @@ func TestSpan(t *testing.T) {
 	for d, want := range tests {
 		if got := span(d); got != want {
 			t.Errorf("span(%v) = %q, want %q", d, got, want)
+		}
+	}
+}
+
+func TestBytesOf(t *testing.T) {
+	tests := map[uint64]string{
+		0: "0 B", 1023: "1023 B", 1024: "1 KiB", 20 << 10: "20 KiB", 4300: "4.2 KiB", 64 << 20: "64 MiB", 3 << 29: "1.5 GiB",
+	}
+	for n, want := range tests {
+		if got := bytesOf(n); got != want {
+			t.Errorf("bytesOf(%d) = %q, want %q", n, got, want)
 		}
 	}
 }

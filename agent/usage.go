@@ -1,93 +1,59 @@
+// What the agent says about the fields of a request, in the words of the flags that people typed.
+
 package main
 
 import (
-	"errors"
-	"fmt"
 	"strings"
 
-	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
+	"github.com/stampd/stampd/uplink/wire"
 )
 
-// usageError says that a command was called in a way that it does not have. It never holds what was given for a flag:
-// that may be a card's number.
-type usageError struct {
-	problem string
-	hint    string
+// fieldFlags returns the flag behind each field that an ErrorDetail may name.
+func fieldFlags() map[string]string {
+	return map[string]string{
+		"payment.idempotency_key":         "--key",
+		"payment.kind":                    "--kind",
+		"payment.amount_minor":            "--amount",
+		"payment.currency":                "--currency",
+		"payment.auth_mode":               "--auth-mode",
+		"payment.tip_minor":               "--tip",
+		"payment.surcharge_minor":         "--surcharge",
+		"payment.cashback_minor":          "--cashback",
+		"payment.entry_mode":              "--entry-mode",
+		"payment.cardholder_verification": "--verification",
+		"payment.original_key":            "--original-key",
+		"payment.order_ref":               "--order-ref",
+		"payment.stan":                    "--stan",
+		"payment.rrn":                     "--rrn",
+		"payment.auth_code":               "--auth-code",
+		"payment.response_code":           "--response-code",
+		"payment.card.brand":              "--card-brand",
+		"payment.card.last4":              "--card-last4",
+		"payment.card.par":                "--card-par",
+		"payment.card.token":              "--card-token",
+
+		"idempotency_key": "--key",
+		"phone":           "--phone",
+		"stamps":          "--stamps",
+		"order_ref":       "--order-ref",
+		"payment_key":     "--payment-key",
+
+		"wait_ms": "--timeout",
+	}
 }
 
-func (e *usageError) Error() string { return e.problem }
-
-func noArguments(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
+// inFlags returns the text and the detail of an error with flags for the fields of the schema.
+func inFlags(text string, d *wire.ErrorDetail) (problem, field, hint string) {
+	field = d.GetField()
+	if flag := fieldFlags()[field]; flag != "" {
+		text = strings.Replace(text, "cannot accept "+field, "cannot accept "+flag, 1)
+		field = flag
 	}
-	return &usageError{
-		problem: fmt.Sprintf("'%s' takes no arguments, only flags", cmd.CommandPath()),
-		hint:    fmt.Sprintf("see '%s --help'", cmd.CommandPath()),
-	}
-}
-
-func noSuchCommand(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	var names []string
-	for _, sub := range cmd.Commands() {
-		if !sub.Hidden {
-			names = append(names, sub.Name())
-		}
-	}
-	e := &usageError{
-		problem: fmt.Sprintf("'%s' has no such command", cmd.CommandPath()),
-		hint:    "it has " + orList(names),
-	}
-	if meant := nearest(args[0], names); meant != "" {
-		e.hint = fmt.Sprintf("did you mean '%s %s'?", cmd.CommandPath(), meant)
-	}
-	return e
-}
-
-// flagError says what is wrong with a flag, without the value it was given.
-func flagError(cmd *cobra.Command, err error) error {
-	e := &usageError{problem: "cannot read the flags", hint: fmt.Sprintf("see '%s --help'", cmd.CommandPath())}
-	var unknown *pflag.NotExistError
-	var missing *pflag.ValueRequiredError
-	var invalid *pflag.InvalidValueError
-	switch {
-	case errors.As(err, &unknown):
-		e.problem = "no such flag"
-		var names []string
-		cmd.Flags().VisitAll(func(f *pflag.Flag) { names = append(names, f.Name) })
-		if meant := nearest(unknown.GetSpecifiedName(), names); meant != "" {
-			e.hint = "did you mean --" + meant + "?"
-		}
-	case errors.As(err, &missing):
-		e.problem = fmt.Sprintf("--%s needs a value", missing.GetFlag().Name)
-	case errors.As(err, &invalid):
-		flag := invalid.GetFlag()
-		e.problem = fmt.Sprintf("cannot read --%s: want %s", flag.Name, flag.Value.Type())
-		if enum, ok := flag.Value.(*enumFlag); ok {
-			e.problem = fmt.Sprintf("cannot read --%s: no such name", flag.Name)
-			e.hint = "it is one of " + orList(enum.names())
-		}
-	}
-	return e
-}
-
-// require fails when one of the flags was not given.
-func require(cmd *cobra.Command, flags ...string) error {
-	var absent []string
-	for _, name := range flags {
-		if !cmd.Flags().Changed(name) {
-			absent = append(absent, "--"+name)
-		}
-	}
-	if len(absent) == 0 {
-		return nil
-	}
-	return &usageError{
-		problem: "missing " + strings.Join(absent, ", "),
-		hint:    fmt.Sprintf("see '%s --help'", cmd.CommandPath()),
-	}
+	hint = strings.NewReplacer(
+		"minor units from 0 to amount_minor", "0 to --amount",
+		"minor units from 0 to 10^12", "at most 10^12 minor units",
+		"card.last4, card.par or a token", "--card-last4, --card-par or --card-token",
+		"send 1 to 1,", "send 1,",
+	).Replace(d.GetHint())
+	return text, field, hint
 }

@@ -28,6 +28,12 @@ func newProgram(err error) *cobra.Command {
 	return Prepare(root, v)
 }
 
+// halfError wraps causes of which some are unknown.
+type halfError []error
+
+func (halfError) Error() string     { return "half known" }
+func (e halfError) Unwrap() []error { return e }
+
 func TestRun(t *testing.T) {
 	boom := errors.New("cannot do\nit")
 	tests := map[string]struct {
@@ -46,6 +52,7 @@ func TestRun(t *testing.T) {
 		"failure with a hint":    {args: "group fail", err: WithHint(boom, "rest"), exit: 1, stderr: "error: cannot do it\nhint: rest\n"},
 		"two failures":           {args: "group fail", err: errors.Join(boom, boom), exit: 1, stderr: "error: cannot do it\nerror: cannot do it\n"},
 		"two causes in one text": {args: "group fail", err: fmt.Errorf("both: %w, %w", boom, boom), exit: 1, stderr: "error: both: cannot do it, cannot do it\n"},
+		"cause that is nil":      {args: "group fail", err: halfError{boom, nil}, exit: 1, stderr: "error: half known\n"},
 		"nothing":                {args: "", exit: 64, stderr: "Usage:"},
 		"group alone":            {args: "group", exit: 64, stderr: "error: 'prog group' needs a command\nhint: it has fail or need\n"},
 		"mistyped":               {args: "gruop", exit: 64, stderr: "error: 'prog' has no such command\nhint: did you mean 'prog group'?\n"},

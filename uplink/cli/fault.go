@@ -86,6 +86,9 @@ func parts(err error) []error {
 	}
 	var texts []string
 	for _, e := range joined.Unwrap() {
+		if e == nil { // errors.Is and errors.As skip it too
+			return []error{err}
+		}
 		texts = append(texts, e.Error())
 	}
 	if strings.Join(texts, "\n") != err.Error() {
