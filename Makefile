@@ -69,6 +69,7 @@ cross: ## build both programs for ARM, stripped, and hold the armv7 agent to its
 bench: ## benchmarks, and the sizes of the programs
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	@$(MAKE) --no-print-directory cross
+	@$(RELEASE) -o bin/release/stampd ./agent && .ci/rss bin/release/stampd
 
 fuzz: ## every fuzz target in turn, TIME=30s each
 	@.ci/fuzz $(TIME)

@@ -17,13 +17,18 @@ type Reject struct {
 // Ack notes that the backend has stored, or refused by name, everything of a lane through a seq. What it refused is
 // put into quarantine first, durably; the rest is removed from the file with one of the next commits. An ack that is
 // older than what is known already does nothing. One for records that were never made gives [ErrFalseAck] and
-// does nothing.
+// does nothing, if the epoch is of this opening of the file; in an earlier one it means that the file has gone back.
 func (q *Queue) Ack(ctx context.Context, id LaneID, through uint64, rejects []Reject) error {
 	q.mu.Lock()
 	l := q.lanes[id]
 	if l == nil {
 		q.mu.Unlock()
 		return nil // drained before
+	}
+	if through >= l.next && l != q.ledger && l != q.current {
+		// The file is older than what the backend has seen of it: everything that is left of the epoch was stored.
+		q.log.Error().Stringer("lane", id).Uint64("has", l.next-1).Uint64("backend", through).Msg("queue file has gone back in time")
+		through = l.next - 1
 	}
 	if through >= l.next {
 		q.mu.Unlock()
@@ -41,7 +46,11 @@ func (q *Queue) Ack(ctx context.Context, id LaneID, through uint64, rejects []Re
 	}
 
 	q.mu.Lock()
-	l.told = max(l.told, through)
+	if l = q.lanes[id]; l == nil { // the file was opened anew meanwhile
+		q.mu.Unlock()
+		return nil
+	}
+	l.told = max(l.told, min(through, l.next-1))
 	if l == q.current {
 		n := 0
 		for n < len(q.memory) && q.memory[n].seq <= through {

@@ -34,7 +34,7 @@ func (l Lane) String() string {
 	return fmt.Sprintf("lane %d", uint8(l))
 }
 
-// Epoch is a random id within which a lane's numbers are unique: for the ledger one life of the queue file, for
+// Epoch is a random id within which a lane's numbers are unique: for the ledger one opening of the queue file, for
 // telemetry one run of the process.
 type Epoch [16]byte
 

@@ -98,8 +98,10 @@ func (q *Queue) transact(batch []*op) (*commit, error) {
 		if err := c.trim(trimChunk); err != nil {
 			return err
 		}
-		if err := c.ledger.put(tx); err != nil {
-			return err
+		if c.ledger.next > 1 { // else nobody has appended since the file was opened
+			if err := c.ledger.put(tx); err != nil {
+				return err
+			}
 		}
 		return tx.Commit()
 	})

@@ -1,9 +1,11 @@
 package buffer
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
+	"runtime/debug"
 	"syscall"
 
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -48,7 +50,7 @@ func classify(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if _, done := errors.AsType[*classified](err); done {
+	if _, done := errors.AsType[*classified](err); done || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	for _, known := range []error{ErrClosed, ErrFull, ErrReadOnly, ErrIO, ErrLocked, ErrForeign, ErrFalseAck} {
@@ -83,6 +85,8 @@ var errDamaged = errors.New("queue file is damaged")
 
 // guarded calls fn and turns a panic of bbolt, which is how it meets damaged pages, into errDamaged.
 func guarded(fn func() error) (err error) {
+	// A page that is no longer there, since the file was cut short, is a fault.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
 			err = fmt.Errorf("%w: %v", errDamaged, r)

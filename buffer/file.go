@@ -158,10 +158,6 @@ func prepare(tx *bolt.Tx, terminal string) error {
 			return err
 		}
 	}
-	state := laneRecord{id: LaneID{Lane: Ledger, Epoch: newEpoch()}, next: 1}
-	if err := state.put(tx); err != nil {
-		return err
-	}
 	if err := meta.Put(metaTerminal, []byte(terminal)); err != nil {
 		return err
 	}

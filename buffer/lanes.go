@@ -13,7 +13,7 @@ type head [32]byte
 // laneRecord is a lane's row in the lanes bucket.
 type laneRecord struct {
 	id      LaneID
-	ordinal uint64 // epochs of a lane are sent in this order; the ledger's last one takes the appends
+	ordinal uint64 // epochs of a lane are sent in this order
 	next    uint64 // the seq that the next record gets
 	acked   uint64 // everything up to here is gone from the file: the backend has it
 	head    head   // the chain after next-1; ledger only
@@ -91,7 +91,6 @@ func recordBucketName(l Lane) []byte {
 // loaded is what the file says of its lanes.
 type loaded struct {
 	lanes       []*lane
-	ledger      *lane  // the one that takes appends
 	ordinal     uint64 // the highest of all
 	quarantined uint64
 }
@@ -115,14 +114,8 @@ func loadLanes(tx *bolt.Tx) (*loaded, error) {
 			l.oldest = binary.BigEndian.Uint64(k[len(k)-8:])
 		}
 		found.lanes = append(found.lanes, l)
-		if r.id.Lane == Ledger && (found.ledger == nil || r.ordinal > found.ledger.ordinal) {
-			found.ledger = l
-		}
 		found.ordinal = max(found.ordinal, r.ordinal)
 		return nil
 	})
-	if err == nil && found.ledger == nil {
-		err = fmt.Errorf("%w: it has no ledger lane", errDamaged)
-	}
 	return found, err
 }

@@ -205,7 +205,7 @@ func TestErrorUndoesOneCallerAndNobodyElse(t *testing.T) {
 	}
 }
 
-func TestReopenedQueueGoesOn(t *testing.T) {
+func TestReopenedQueueGoesOnInANewEpoch(t *testing.T) {
 	opts := options(t, t.TempDir())
 	q, err := buffer.Open(opts)
 	if err != nil {
@@ -222,14 +222,56 @@ func TestReopenedQueueGoesOn(t *testing.T) {
 	}
 
 	q = open(t, opts)
-	if after := lane(t, q, buffer.Ledger); after != before {
-		t.Errorf("lane was %+v, is %+v", before, after)
+	if lanes := q.Lanes(); lanes[0] != before {
+		t.Errorf("lane was %+v, is %+v", before, lanes[0])
 	}
-	if seq := add(t, q, "three"); seq != 3 {
-		t.Errorf("seq %d after reopening, want 3", seq)
+	if seq := add(t, q, "three"); seq != 1 {
+		t.Errorf("seq %d after reopening, want 1 of a new epoch", seq)
 	}
-	if records := readAll(t, q, before.LaneID); len(records) != 3 {
-		t.Errorf("%d records, want 3", len(records))
+	if records := readAll(t, q, before.LaneID); len(records) != 2 {
+		t.Errorf("%d records in the old epoch, want 2", len(records))
+	}
+}
+
+// A file that went back in time gives no number a second time, and what the backend has of it is not sent again.
+func TestFileThatWentBackGivesNoNumberTwice(t *testing.T) {
+	opts := options(t, t.TempDir())
+	q, err := buffer.Open(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 5 {
+		add(t, q, fmt.Sprint(i))
+	}
+	id := lane(t, q, buffer.Ledger).LaneID
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
+	old, err := os.ReadFile(opts.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q, err = buffer.Open(opts); err != nil {
+		t.Fatal(err)
+	}
+	add(t, q, "in the second epoch")
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(opts.Path, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+
+	q = open(t, opts)
+	add(t, q, "after the return")
+	if now := lane(t, q, buffer.Ledger); now.LaneID == id || now.Next != 2 {
+		t.Errorf("the file that went back goes on in %+v", now)
+	}
+	if err := q.Ack(t.Context(), id, 9, nil); err != nil { // the backend has seen more of it than there is
+		t.Errorf("the backend is not believed: %v", err)
+	}
+	if left := lane(t, q, buffer.Ledger); left.Depth() != 1 {
+		t.Errorf("%d records wait, want the new one", left.Depth())
 	}
 }
 

@@ -108,37 +108,36 @@ func (q *Queue) lanesOf(db *bolt.DB) (l *loaded, err error) {
 }
 
 // adopt takes over what the file holds, and keeps what is known beyond it: acknowledgements that the file has yet to
-// follow, and telemetry in memory.
+// follow, and telemetry in memory. The ledger goes on in a new epoch: should the file be older than what the backend has
+// seen of it (a copy that was put back, a disk that forgot its last writes), no number is ever given a second time.
 func (q *Queue) adopt(file *loaded) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.ordinal = max(q.ordinal, file.ordinal)
 	q.quarantined = file.quarantined
 	before := q.lanes
-	q.lanes = map[LaneID]*lane{q.current.id: q.current}
-	onDisk := q.current.next // the oldest record of the current epoch, wherever it is
+	q.ordinal++
+	q.ledger = &lane{laneRecord: laneRecord{id: LaneID{Ledger, newEpoch()}, ordinal: q.ordinal, next: 1}, oldest: 1}
+	q.lanes = map[LaneID]*lane{q.current.id: q.current, q.ledger.id: q.ledger}
+	oldest := q.current.next // of the current telemetry epoch, wherever it is
 	if len(q.memory) > 0 {
-		onDisk = q.memory[0].seq
+		oldest = q.memory[0].seq
 	}
 	for _, l := range file.lanes {
-		old := before[l.id]
-		if old != nil {
+		if old := before[l.id]; old != nil {
 			l.told = max(l.told, min(old.told, l.next-1))
+			if l.id.Lane == Ledger && old.next > l.next {
+				q.log.Error().Uint64("had", old.next).Uint64("has", l.next).Msg("queue file lost acknowledged ledger records")
+			}
 		}
 		if l.id == q.current.id {
 			q.current.ordinal, q.current.acked, q.current.stored = l.ordinal, l.acked, l.stored
-			onDisk = min(onDisk, l.oldest)
+			oldest = min(oldest, l.oldest)
 			continue
-		}
-		if l == file.ledger {
-			if old != nil && old.next > l.next {
-				q.log.Error().Uint64("had", old.next).Uint64("has", l.next).Msg("queue file lost acknowledged ledger records")
-			}
-			q.ledger = l
 		}
 		q.lanes[l.id] = l
 	}
-	q.current.oldest = onDisk
+	q.current.oldest = oldest
 }
 
 // fail closes the file after a failed commit: what it holds is read again before it is used again, and no failed

@@ -142,10 +142,9 @@ func (w *wreck) settle(believable uint64) {
 	}
 }
 
-// store writes everything into the new file, whose own ledger then comes after all others.
+// store writes everything into the new file.
 func (w *wreck) store(db *bolt.DB, saved *Salvage) error {
 	out := &chunked{db: db}
-	highest := uint64(0)
 	for id, r := range w.lanes {
 		missing := r.next - 1 - min(r.acked, r.next-1)
 		for seq, value := range w.records[id] {
@@ -161,7 +160,6 @@ func (w *wreck) store(db *bolt.DB, saved *Salvage) error {
 		if id.Lane == Ledger {
 			saved.Missing += missing
 		}
-		highest = max(highest, r.ordinal)
 		if err := out.put(bucketLanes, r.key(), r.value()); err != nil {
 			return err
 		}
@@ -174,22 +172,7 @@ func (w *wreck) store(db *bolt.DB, saved *Salvage) error {
 			}
 		}
 	}
-	if err := out.flush(); err != nil {
-		return err
-	}
-	return db.Update(func(tx *bolt.Tx) error {
-		return tx.Bucket(bucketLanes).ForEach(func(k, v []byte) error {
-			r, err := parseLaneRecord(k, v)
-			if err != nil || r.id.Lane != Ledger {
-				return err
-			}
-			if _, old := w.lanes[r.id]; old {
-				return nil
-			}
-			r.ordinal = highest + 1
-			return r.put(tx)
-		})
-	})
+	return out.flush()
 }
 
 // chunked writes many rows in transactions of a bounded size.

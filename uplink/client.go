@@ -24,6 +24,13 @@ type Client struct {
 	lastAck  time.Time
 	connects uint64
 	progress chan struct{} // closed and replaced at each ack
+	alarmed  map[alarm]bool
+}
+
+// alarm is a contradiction between the backend and one lane of the queue.
+type alarm struct {
+	lane buffer.LaneID
+	kind wire.AuditKind
 }
 
 // New returns a client. Nothing is sent before [Client.Run].
@@ -32,7 +39,7 @@ func New(o Options) *Client {
 	if o.Backend == "" {
 		state = wire.UplinkState_UPLINK_STATE_DISABLED
 	}
-	return &Client{Options: o, hurry: make(chan struct{}, 1), state: state, progress: make(chan struct{})}
+	return &Client{Options: o, hurry: make(chan struct{}, 1), state: state, progress: make(chan struct{}), alarmed: map[alarm]bool{}}
 }
 
 // settledAfter is how long a session must live, or be acknowledged anything, for the next failure to count as the first.
@@ -180,4 +187,18 @@ func (c *Client) acknowledged() {
 	c.lastAck = time.Now()
 	close(c.progress)
 	c.progress = make(chan struct{})
+}
+
+// alarm raises an alarm, once for each lane: an alarm is a ledger record, whose own ack may raise the next.
+func (c *Client) alarm(id buffer.LaneID, kind wire.AuditKind) {
+	a := alarm{id, kind}
+	c.mu.Lock()
+	again := c.alarmed[a]
+	c.alarmed[a] = true
+	c.mu.Unlock()
+	if again {
+		return
+	}
+	c.Log.Error().Stringer("lane", id).Stringer("kind", kind).Msg("backend contradicts the queue")
+	c.Alarm(&wire.Audit{Kind: kind, Subject: id.Lane.String()})
 }

@@ -189,7 +189,7 @@ func TestLyingBackend(t *testing.T) {
 				w.Watermarks = append(w.Watermarks, &wire.Watermark{Through: 77})
 			}
 			return l.Send(&wire.ToTerminal{Message: &wire.ToTerminal_Welcome{Welcome: w}})
-		}, wire.AuditKind_AUDIT_KIND_FALSE_ACK, "never sent"},
+		}, wire.AuditKind_AUDIT_KIND_FALSE_ACK, "do not exist"},
 		{"welcomes too few lanes", func(l link) error {
 			if _, err := l.Recv(); err != nil {
 				return err

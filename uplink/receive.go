@@ -36,13 +36,12 @@ func (s *session) acknowledge(ctx context.Context, ack *wire.Ack) error {
 	c := s.lanes[ack.GetLaneIndex()]
 	chain, known, err := c.land(ack.GetThrough())
 	if err != nil {
-		s.Alarm(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_FALSE_ACK, Subject: c.id.Lane.String()})
+		s.alarm(c.id, wire.AuditKind_AUDIT_KIND_FALSE_ACK)
 		return err
 	}
 	if known && c.id.Lane == buffer.Ledger && !bytes.Equal(chain[:], ack.GetChain()) {
 		// The records are stored, and stay stored: this is for people to look at.
-		s.Log.Error().Uint64("seq", ack.GetThrough()).Msg("backend's chain of the ledger differs from the terminal's")
-		s.Alarm(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH, Subject: c.id.Lane.String()})
+		s.alarm(c.id, wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH)
 	}
 	rejects := make([]buffer.Reject, 0, len(ack.GetRejects()))
 	for _, r := range ack.GetRejects() {
@@ -52,11 +51,13 @@ func (s *session) acknowledge(ctx context.Context, ack *wire.Ack) error {
 	if err := s.Queue.Ack(ctx, c.id, ack.GetThrough(), rejects); err != nil {
 		return err
 	}
+	s.owing.Lock()
 	if s.idle() {
 		s.stall.Stop()
 	} else {
 		s.stall.Reset(s.StallAfter)
 	}
+	s.owing.Unlock()
 	s.acknowledged()
 	select {
 	case s.acks <- struct{}{}:

@@ -111,11 +111,13 @@ func (s *session) sendBatch(c *cursor) (bool, error) {
 	if len(batch.Records) == 0 && len(batch.Lost) == 0 {
 		return false, nil
 	}
+	s.owing.Lock()
 	c.mu.Lock()
 	c.sent = last.last
 	c.inFlight = append(c.inFlight, last)
 	c.mu.Unlock()
 	s.stall.Reset(s.StallAfter)
+	s.owing.Unlock()
 	if err := s.stream.Send(&wire.ToBackend{Message: &wire.ToBackend_Batch{Batch: batch}}); err != nil {
 		<-s.stream.Context().Done() // the receiver gets the reason, and ends the session with it
 		return false, err

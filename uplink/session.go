@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc"
@@ -39,8 +40,10 @@ type session struct {
 	*Client
 	stream grpc.BidiStreamingClient[wire.ToBackend, wire.ToTerminal]
 	lanes  []*cursor
-	stall  *time.Timer   // ends the session when the backend owes an answer for too long
 	acks   chan struct{} // a token when an ack has made room in the window
+
+	owing sync.Mutex  // held to see whether the backend owes an answer and set stall by it
+	stall *time.Timer // ends the session when it owes one for too long
 }
 
 // session opens one stream and serves it until something ends it. It always returns an error.
@@ -100,9 +103,7 @@ func (s *session) open(ctx context.Context, conn *grpc.ClientConn) error {
 	}
 	s.stream = stream
 	states := s.Queue.Lanes()
-	if len(states) > maxLanes {
-		states = append(states[:maxLanes-1:maxLanes-1], states[len(states)-1]) // the rest comes with the next session
-	}
+	states = choose(states)
 	hello := &wire.Hello{TerminalId: s.Identity.Terminal, AgentVersion: s.AgentVersion, BootId: s.BootID}
 	for i, l := range states {
 		s.lanes = append(s.lanes, &cursor{id: l.LaneID, index: uint32(i)})
@@ -119,6 +120,25 @@ func (s *session) open(ctx context.Context, conn *grpc.ClientConn) error {
 	return s.welcomed(ctx, reply.GetWelcome(), states)
 }
 
+// choose returns the lanes to name: all of them, or the oldest epochs and the two that take new records. The rest comes
+// with the next session.
+func choose(states []buffer.LaneState) []buffer.LaneState {
+	if len(states) <= maxLanes {
+		return states
+	}
+	last := map[buffer.Lane]int{}
+	for i, l := range states {
+		last[l.Lane] = i
+	}
+	chosen := make([]buffer.LaneState, 0, maxLanes)
+	for i, l := range states {
+		if i == last[l.Lane] || len(chosen) < maxLanes-2 {
+			chosen = append(chosen, l)
+		}
+	}
+	return chosen
+}
+
 // welcomed moves every lane to the backend's watermark.
 func (s *session) welcomed(ctx context.Context, w *wire.Welcome, states []buffer.LaneState) error {
 	if w == nil || len(w.GetWatermarks()) != len(states) {
@@ -128,18 +148,18 @@ func (s *session) welcomed(ctx context.Context, w *wire.Welcome, states []buffer
 	for i, mark := range w.GetWatermarks() {
 		c, held := s.lanes[i], states[i]
 		if mark.GetThrough() >= held.Next {
-			s.Alarm(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_FALSE_ACK, Subject: held.Lane.String()})
-			return fmt.Errorf("%w: %v through %d, the last one is %d", errFalseAck, held.LaneID, mark.GetThrough(), held.Next-1)
+			s.alarm(held.LaneID, wire.AuditKind_AUDIT_KIND_FALSE_ACK)
 		}
 		if held.Lane == buffer.Ledger && mark.GetThrough() < held.Acked {
 			s.Log.Error().Uint64("from", mark.GetThrough()+1).Uint64("to", held.Acked).Msg("backend has lost ledger records that it had acknowledged")
-			s.Alarm(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_BACKEND_FORGOT, Subject: held.Lane.String()})
+			s.alarm(held.LaneID, wire.AuditKind_AUDIT_KIND_BACKEND_FORGOT)
 			s.Queue.Rewind(held.LaneID, mark.GetThrough())
 		}
 		if err := s.Queue.Ack(ctx, held.LaneID, mark.GetThrough(), nil); err != nil {
 			return err
 		}
-		c.acked, c.sent = mark.GetThrough(), mark.GetThrough()
+		c.acked = min(mark.GetThrough(), held.Next-1)
+		c.sent = c.acked
 	}
 	s.mu.Lock()
 	s.state, s.lastErr = wire.UplinkState_UPLINK_STATE_ONLINE, ""

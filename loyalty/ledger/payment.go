@@ -32,7 +32,7 @@ func (l *Ledger) RecordPayment(ctx context.Context, req *wire.RecordPaymentReque
 			answer.Duplicate = known
 			return err
 		}
-		answer.Seq = tx.Append(record)
+		answer.Seq, answer.Epoch = tx.Append(record), tx.Epoch().String()
 		return remember(tx, opPayment, p.GetIdempotencyKey(), body, now.GetWallUnixMs(), answer)
 	})
 	if err != nil {

@@ -61,7 +61,7 @@ func (l *Ledger) AwardStamps(ctx context.Context, req *wire.AwardStampsRequest) 
 			answer.Duplicate = known
 			return err
 		}
-		answer.Seq = tx.Append(record)
+		answer.Seq, answer.Epoch = tx.Append(record), tx.Epoch().String()
 		stamps, err := l.add(tx, account, answer.Seq, entry.GetStamps())
 		if err != nil {
 			return err

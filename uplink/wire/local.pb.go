@@ -134,7 +134,9 @@ type RecordPaymentResponse struct {
 	// The record's number in the ledger lane. Range: >= 1. Always set.
 	Seq uint64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
 	// Whether the key was known already, and this is the answer given then.
-	Duplicate     bool `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	Duplicate bool `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	// The epoch of the number, in hexadecimal: with seq and the terminal, it names the record for all time. Always set.
+	Epoch         string `protobuf:"bytes,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -181,6 +183,13 @@ func (x *RecordPaymentResponse) GetDuplicate() bool {
 		return x.Duplicate
 	}
 	return false
+}
+
+func (x *RecordPaymentResponse) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
 }
 
 // AwardStampsRequest gives stamps for one purchase.
@@ -273,7 +282,9 @@ type AwardStampsResponse struct {
 	// Whether the key was known already, and this is the answer given then.
 	Duplicate bool `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	// The card after the award.
-	Card          *Card `protobuf:"bytes,3,opt,name=card,proto3" json:"card,omitempty"`
+	Card *Card `protobuf:"bytes,3,opt,name=card,proto3" json:"card,omitempty"`
+	// The epoch of the number, in hexadecimal: with seq and the terminal, it names the record for all time. Always set.
+	Epoch         string `protobuf:"bytes,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -327,6 +338,13 @@ func (x *AwardStampsResponse) GetCard() *Card {
 		return x.Card
 	}
 	return nil
+}
+
+func (x *AwardStampsResponse) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
 }
 
 // GetCardRequest names a member.
@@ -1229,10 +1247,11 @@ const file_local_proto_rawDesc = "" +
 	"\n" +
 	"\vlocal.proto\x12\tstampd.v1\x1a\fledger.proto\x1a\fuplink.proto\"D\n" +
 	"\x14RecordPaymentRequest\x12,\n" +
-	"\apayment\x18\x01 \x01(\v2\x12.stampd.v1.PaymentR\apayment\"G\n" +
+	"\apayment\x18\x01 \x01(\v2\x12.stampd.v1.PaymentR\apayment\"]\n" +
 	"\x15RecordPaymentResponse\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x1c\n" +
-	"\tduplicate\x18\x02 \x01(\bR\tduplicate\"\xb9\x01\n" +
+	"\tduplicate\x18\x02 \x01(\bR\tduplicate\x12\x14\n" +
+	"\x05epoch\x18\x03 \x01(\tR\x05epoch\"\xb9\x01\n" +
 	"\x12AwardStampsRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12\x14\n" +
 	"\x05phone\x18\x02 \x01(\tR\x05phone\x12\x1b\n" +
@@ -1240,11 +1259,12 @@ const file_local_proto_rawDesc = "" +
 	"\torder_ref\x18\x04 \x01(\tR\borderRef\x12\x1f\n" +
 	"\vpayment_key\x18\x05 \x01(\tR\n" +
 	"paymentKeyB\t\n" +
-	"\a_stamps\"j\n" +
+	"\a_stamps\"\x80\x01\n" +
 	"\x13AwardStampsResponse\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x1c\n" +
 	"\tduplicate\x18\x02 \x01(\bR\tduplicate\x12#\n" +
-	"\x04card\x18\x03 \x01(\v2\x0f.stampd.v1.CardR\x04card\"&\n" +
+	"\x04card\x18\x03 \x01(\v2\x0f.stampd.v1.CardR\x04card\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\tR\x05epoch\"&\n" +
 	"\x0eGetCardRequest\x12\x14\n" +
 	"\x05phone\x18\x01 \x01(\tR\x05phone\"6\n" +
 	"\x0fGetCardResponse\x12#\n" +

@@ -95,6 +95,7 @@ func (l *landing) add(kind, path string) error {
 			l.stamps[r.IdempotencyKey]++
 		case "rejected":
 			l.rejected++
+		case "lost": // numbers of readings that had to make room
 		default:
 			l.readings[fmt.Sprint(r.Terminal, r.Epoch, r.Seq, r.Index)]++
 		}
