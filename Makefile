@@ -13,7 +13,7 @@ STAMP   = -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 BUILD   = $(GO) build -trimpath -buildvcs=false -tags grpcnotrace
 RELEASE = CGO_ENABLED=0 GOOS=linux $(BUILD) -ldflags '-s -w $(STAMP)'
 
-GOTEST   = $(GO) test -json -count=1
+GOTEST   = $(GO) test -json -count=1 -timeout 5m
 TALLY    = | $(GO) run ./.ci/tally
 LINT     = $(GO) tool -modfile=.ci/lint.mod golangci-lint
 ARM_PKGS = ./buffer/... ./loyalty/... ./pci/... ./uplink/wire/...
