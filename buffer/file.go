@@ -3,7 +3,9 @@ package buffer
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -42,8 +44,8 @@ func openFile(path string, mapSize int64, terminal string) (*bolt.DB, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
-	info, statErr := os.Stat(path)
-	if statErr == nil && info.Size() > 0 {
+	_, statErr := os.Stat(path)
+	if statErr == nil {
 		if err := verify(path); err != nil {
 			return nil, err
 		}
@@ -162,6 +164,23 @@ func prepare(tx *bolt.Tx, terminal string) error {
 		return err
 	}
 	return meta.Put(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
+}
+
+// newSuffix is what a file is called that is made to take a damaged one's place.
+const newSuffix = ".new"
+
+// finishReplace puts a new file in place when the damaged one has been set aside already.
+func finishReplace(path string) error {
+	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err := os.Rename(path+newSuffix, path); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // there is no queue yet
+		}
+		return err
+	}
+	return syncDir(filepath.Dir(path))
 }
 
 // setAside renames a file that can't be used, so that nothing in it is lost, and returns its new name.

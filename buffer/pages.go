@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/fnv"
@@ -121,10 +122,15 @@ type element struct {
 	sub        bool // the value is a bucket
 }
 
-// leaf returns what a leaf page holds. Entries that reach beyond the page are left out, and counted as damage.
+// maxKey is bbolt's limit for a key, in bytes.
+const maxKey = 32768
+
+// leaf returns what a leaf page holds. bbolt writes the entries one behind the other, with nothing between: what is
+// elsewhere, has an empty key or is out of order is damage. Of that, what lies within the page is returned all the same.
 func (p *pages) leaf(b []byte) []element {
 	count := int(le.Uint16(b[10:]))
 	elements := make([]element, 0, min(count, len(b)/elementSize))
+	next := int64(pageHeader + count*elementSize)
 	for i := range count {
 		at := pageHeader + i*elementSize
 		if at+elementSize > len(b) {
@@ -132,41 +138,93 @@ func (p *pages) leaf(b []byte) []element {
 			break
 		}
 		e := b[at:]
-		start := int64(at) + int64(le.Uint32(e[4:]))
+		flags, start := le.Uint32(e), int64(at)+int64(le.Uint32(e[4:]))
 		k, v := int64(le.Uint32(e[8:])), int64(le.Uint32(e[12:]))
-		if start+k+v > int64(len(b)) {
+		if start+k+v > int64(len(b)) || k == 0 || k > maxKey {
 			p.damaged++
 			continue
 		}
-		elements = append(elements, element{
-			key: b[start : start+k], value: b[start+k : start+k+v], sub: le.Uint32(e)&flagSubBucket != 0,
-		})
+		if start != next || flags > flagSubBucket {
+			p.damaged++
+		}
+		next = start + k + v
+		elements = append(elements, element{key: b[start : start+k], value: b[start+k : next], sub: flags&flagSubBucket != 0})
+	}
+	for i := 1; i < len(elements); i++ {
+		if bytes.Compare(elements[i-1].key, elements[i].key) >= 0 {
+			p.damaged++
+		}
 	}
 	return elements
 }
 
-// walk calls fn for every entry under a page that can still be reached. A page that is pointed at twice is damage, so
-// the walk ends on every file.
-func (p *pages) walk(id uint64, fn func(element)) {
+// child is one entry of a branch page.
+type child struct {
+	first []byte // no key under it is lower
+	page  uint64
+}
+
+// branch returns what a branch page leads to, by the same rules as leaf.
+func (p *pages) branch(b []byte) []child {
+	count := int(le.Uint16(b[10:]))
+	children := make([]child, 0, min(count, len(b)/elementSize))
+	next := int64(pageHeader + count*elementSize)
+	for i := range count {
+		at := pageHeader + i*elementSize
+		if at+elementSize > len(b) {
+			p.damaged++
+			break
+		}
+		e := b[at:]
+		start, k := int64(at)+int64(le.Uint32(e)), int64(le.Uint32(e[4:]))
+		c := child{page: le.Uint64(e[8:])}
+		if start != next || start+k > int64(len(b)) || k == 0 {
+			p.damaged++
+		} else {
+			c.first = b[start : start+k]
+		}
+		next = start + k
+		children = append(children, c)
+	}
+	return children
+}
+
+// walk calls fn for every entry of a bucket that can still be reached, given its root page. A page that is pointed at
+// twice is damage, so the walk ends on every file.
+func (p *pages) walk(root uint64, fn func(element)) { p.descend(root, true, nil, nil, fn) }
+
+// descend walks a page whose keys must be at least low and below high; nil is no bound.
+func (p *pages) descend(id uint64, root bool, low, high []byte, fn func(element)) {
 	b := p.page(id)
 	if b == nil || p.seen[id] {
 		p.damaged++
 		return
 	}
-	p.seen[id] = true
-	switch le.Uint16(b[8:]) {
-	case flagLeaf:
+	for i := range len(b) / p.size {
+		p.seen[int(id)+i] = true
+	}
+	count := le.Uint16(b[10:])
+	switch flags := le.Uint16(b[8:]); {
+	case count == 0 && (!root || flags != flagLeaf):
+		p.damaged++
+	case flags == flagLeaf:
 		for _, e := range p.leaf(b) {
+			if bytes.Compare(e.key, low) < 0 || high != nil && bytes.Compare(e.key, high) >= 0 {
+				p.damaged++
+			}
 			fn(e)
 		}
-	case flagBranch:
-		for i := range int(le.Uint16(b[10:])) {
-			at := pageHeader + i*elementSize
-			if at+elementSize > len(b) {
-				p.damaged++
-				return
+	case flags == flagBranch:
+		children := p.branch(b)
+		for i, c := range children {
+			end := high
+			if i+1 < len(children) {
+				end = children[i+1].first
 			}
-			p.walk(le.Uint64(b[at+8:]), fn)
+			if end != nil && bytes.Compare(c.first, end) >= 0 {
+				p.damaged++
+			}
+			p.descend(c.page, false, c.first, end, fn)
 		}
 	default:
 		p.damaged++

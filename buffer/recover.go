@@ -3,6 +3,8 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"slices"
 	"time"
 
@@ -47,18 +49,14 @@ func (q *Queue) ensureOpen() error {
 	return nil
 }
 
-// open opens the file and reads the lanes. A damaged file is set aside, once, and what can be read of it is taken into
-// the new one. q.file is held.
+// open opens the file and reads the lanes. What can be read of a damaged file is taken into a new one, which then takes
+// its place. q.file is held.
 func (q *Queue) open() error {
 	db, lanes, err := q.load()
 	if err != nil && isDamaged(err) {
-		aside, asideErr := setAside(q.opts.Path, time.Now())
-		if asideErr != nil {
-			return classify("set the damaged queue file aside", errors.Join(asideErr, err))
-		}
-		q.log.Error().Err(err).Str("set_aside", aside).Msg("queue file is damaged; a new one is begun")
-		if db, lanes, err = q.load(); err == nil {
-			lanes, err = q.takeOver(db, aside)
+		q.log.Error().Err(err).Msg("queue file is damaged")
+		if err = q.replace(); err == nil {
+			db, lanes, err = q.load()
 		}
 	}
 	if err != nil {
@@ -69,25 +67,37 @@ func (q *Queue) open() error {
 	return nil
 }
 
-// takeOver salvages a file into the new one and reads the lanes again.
-func (q *Queue) takeOver(db *bolt.DB, aside string) (*loaded, error) {
-	saved, err := salvage(db, aside, q.sealer)
-	if err != nil { // the file that was set aside still has everything
-		q.log.Error().Err(err).Str("file", aside).Msg("damaged queue file could not be read to its end")
+// replace salvages the damaged file into a new one, sets the damaged one aside and puts the new one in its place. Should
+// the power fail meanwhile, the damaged file is still there, or the new one is complete and [finishReplace] ends it.
+func (q *Queue) replace() error {
+	path, fresh := q.opts.Path, q.opts.Path+newSuffix
+	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
 	}
-	q.log.Warn().Str("file", aside).Uint64("saved", saved.Records).Uint64("missing", saved.Missing).Uint64("unreadable", saved.Unreadable).
-		Msg("what could be read of the damaged queue file is in the new one")
+	db, err := openFile(fresh, q.opts.MaxSize, q.opts.Terminal)
+	if err != nil {
+		return err
+	}
+	var saved Salvage
+	err = guarded(func() (err error) { saved, err = salvage(db, path, q.sealer); return err })
+	if err = errors.Join(err, db.Close()); err != nil {
+		return fmt.Errorf("cannot salvage the damaged file: %w", err)
+	}
+	if saved.File, err = setAside(path, time.Now()); err != nil {
+		return err
+	}
+	q.log.Warn().Str("set_aside", saved.File).Uint64("saved", saved.Records).Uint64("missing", saved.Missing).Uint64("unreadable", saved.Unreadable).
+		Msg("what could be read of the damaged queue file is in a new one")
 	q.mu.Lock()
 	q.aside = append(q.aside, saved)
 	q.mu.Unlock()
-	lanes, err := q.lanesOf(db)
-	if err != nil {
-		_ = db.Close()
-	}
-	return lanes, err
+	return finishReplace(path)
 }
 
 func (q *Queue) load() (*bolt.DB, *loaded, error) {
+	if err := finishReplace(q.opts.Path); err != nil {
+		return nil, nil, err
+	}
 	db, err := openFile(q.opts.Path, q.opts.MaxSize, q.opts.Terminal)
 	if err != nil {
 		return nil, nil, err

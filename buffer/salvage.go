@@ -2,7 +2,9 @@ package buffer
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -13,7 +15,7 @@ type Salvage struct {
 	Records    uint64 // records of both lanes that are in the new file, under their own epochs and numbers
 	Missing    uint64 // ledger records that the file should have had and that could not be found
 	Unreadable uint64 // records that were found and could not be opened
-	Rows       uint64 // keys, cards and entries that are in the new file
+	Rows       uint64 // keys, cards, entries and quarantined records that are in the new file
 }
 
 // salvageChunk is how many rows go into one transaction.
@@ -29,14 +31,17 @@ type wreck struct {
 
 // salvage copies what can still be read of a damaged file into a new one. What the tree still leads to is taken as it
 // is; for the ledger every page of the file is looked through as well, since a record proves by its seal that it is one.
-func salvage(db *bolt.DB, aside string, s sealer) (Salvage, error) {
-	saved := Salvage{File: aside}
-	f, err := os.Open(aside)
+func salvage(db *bolt.DB, damaged string, s sealer) (Salvage, error) {
+	var saved Salvage
+	f, err := os.Open(damaged)
 	if err != nil {
 		return saved, err
 	}
 	defer f.Close()
 	p, err := mapPages(f)
+	if errors.Is(err, errDamaged) {
+		return saved, nil // too short to hold anything
+	}
 	if err != nil {
 		return saved, err
 	}
@@ -46,9 +51,8 @@ func salvage(db *bolt.DB, aside string, s sealer) (Salvage, error) {
 	w.follow(p, s)
 	p.scan(func(e element) { w.consider(e, s) })
 	w.settle(uint64(len(p.raw)))
-	err = w.store(db, &saved)
 	saved.Unreadable = w.unreadable
-	return saved, err
+	return saved, w.store(db, &saved)
 }
 
 // follow reads every bucket that the tree still leads to.
@@ -127,8 +131,8 @@ func (w *wreck) settle(believable uint64) {
 		for seq := range records {
 			newest = max(newest, seq)
 		}
-		if r.next == 0 || r.next > newest+believable {
-			r.next = 1
+		if r.next <= r.acked || r.next > newest+believable {
+			r.next = r.acked + 1
 		}
 		for seq, value := range records {
 			if seq >= r.next {
@@ -142,66 +146,72 @@ func (w *wreck) settle(believable uint64) {
 	}
 }
 
-// store writes everything into the new file.
+// store writes everything into the new file: the lanes and their records first, then what was kept beside them.
 func (w *wreck) store(db *bolt.DB, saved *Salvage) error {
-	out := &chunked{db: db}
 	for id, r := range w.lanes {
-		missing := r.next - 1 - min(r.acked, r.next-1)
+		rows := []row{{bucketLanes, r.key(), r.value()}}
 		for seq, value := range w.records[id] {
-			if seq <= r.acked {
-				continue
-			}
-			saved.Records++
-			missing--
-			if err := out.put(recordBucketName(id.Lane), recordKey(id, seq), value); err != nil {
-				return err
+			if seq > r.acked {
+				rows = append(rows, row{recordBucketName(id.Lane), recordKey(id, seq), value})
 			}
 		}
+		if err := putRows(db, rows); err != nil {
+			return err
+		}
+		found := uint64(len(rows) - 1)
+		saved.Records += found
 		if id.Lane == Ledger {
-			saved.Missing += missing
+			saved.Missing += r.next - 1 - r.acked - found
 		}
-		if err := out.put(bucketLanes, r.key(), r.value()); err != nil {
+	}
+	for name, elements := range w.rows {
+		var rows []row
+		for _, e := range elements {
+			if plausible(name, e) {
+				rows = append(rows, row{[]byte(name), e.key, e.value})
+			}
+		}
+		if err := putRows(db, rows); err != nil {
+			return err
+		}
+		saved.Rows += uint64(len(rows))
+	}
+	return nil
+}
+
+// plausible reports whether a row may be believed, as far as its shape tells. FORMAT.md says what it must be.
+func plausible(bucket string, e element) bool {
+	if e.sub {
+		return false
+	}
+	switch bucket {
+	case string(Keys.name()):
+		return len(e.key) >= 2 && len(e.value) >= 40
+	case string(Cards.name()), string(Entries.name()):
+		return len(e.value) == 4
+	case string(bucketQuarantine):
+		return len(e.key) == 1+16+8 && len(e.value) > 0
+	}
+	return false // a bucket that this version does not know
+}
+
+// row is a row for a bucket.
+type row struct{ bucket, key, value []byte }
+
+// putRows writes rows in transactions of a bounded size.
+func putRows(db *bolt.DB, rows []row) error {
+	for chunk := range slices.Chunk(rows, salvageChunk) {
+		err := db.Update(func(tx *bolt.Tx) error {
+			for _, r := range chunk {
+				if err := tx.Bucket(r.bucket).Put(r.key, r.value); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
 			return err
 		}
 	}
-	for name, rows := range w.rows {
-		for _, e := range rows {
-			saved.Rows++
-			if err := out.put([]byte(name), e.key, e.value); err != nil {
-				return err
-			}
-		}
-	}
-	return out.flush()
-}
-
-// chunked writes many rows in transactions of a bounded size.
-type chunked struct {
-	db   *bolt.DB
-	rows [][3][]byte
-}
-
-func (c *chunked) put(bucket, key, value []byte) error {
-	c.rows = append(c.rows, [3][]byte{bucket, key, value})
-	if len(c.rows) < salvageChunk {
-		return nil
-	}
-	return c.flush()
-}
-
-func (c *chunked) flush() error {
-	err := c.db.Update(func(tx *bolt.Tx) error {
-		for _, r := range c.rows {
-			b := tx.Bucket(r[0])
-			if b == nil {
-				continue // a bucket that this version does not know
-			}
-			if err := b.Put(r[1], r[2]); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	c.rows = c.rows[:0]
-	return err
+	return nil
 }
