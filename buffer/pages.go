@@ -15,6 +15,7 @@ import (
 type pages struct {
 	raw     []byte
 	size    int    // of a page
+	end     uint64 // pages from here on are not in use
 	seen    []bool // pages that a walk has come to
 	damaged int    // pages and entries that were needed and make no sense
 }
@@ -47,6 +48,7 @@ func mapPages(f *os.File) (*pages, error) {
 	}
 	if m := p.meta(); m != nil {
 		p.size = int(le.Uint32(m[8:]))
+		p.end = le.Uint64(m[40:])
 	}
 	p.seen = make([]bool, len(p.raw)/p.size+1)
 	return p, nil
@@ -63,10 +65,16 @@ func (p *pages) check() error {
 	if need := le.Uint64(m[40:]); need > uint64(len(p.raw)/p.size) {
 		return fmt.Errorf("%w: it is cut short to %d pages of %d", errDamaged, len(p.raw)/p.size, need)
 	}
-	p.walk(p.root(), func(e element) {
-		if e.sub {
-			p.bucket(e.value, func(element) {})
+	p.walk(p.root(), func(b element) {
+		if !b.sub {
+			p.damaged++
+			return
 		}
+		p.bucket(b.value, func(e element) {
+			if e.sub { // the queue has no buckets inside buckets
+				p.damaged++
+			}
+		})
 	})
 	if p.damaged > 0 {
 		return fmt.Errorf("%w: %d of its pages or entries make no sense", errDamaged, p.damaged)
@@ -200,7 +208,13 @@ func (p *pages) descend(id uint64, root bool, low, high []byte, fn func(element)
 		p.damaged++
 		return
 	}
+	if over := uint64(le.Uint32(b[12:])); id+over >= p.end {
+		p.damaged++
+	}
 	for i := range len(b) / p.size {
+		if p.seen[int(id)+i] {
+			p.damaged++
+		}
 		p.seen[int(id)+i] = true
 	}
 	count := le.Uint16(b[10:])
@@ -241,10 +255,13 @@ func (p *pages) bucket(header []byte, fn func(element)) {
 		p.walk(root, fn)
 		return
 	}
-	if inline := header[bucketHeader:]; len(inline) >= pageHeader {
-		for _, e := range p.leaf(inline) {
-			fn(e)
-		}
+	inline := header[bucketHeader:]
+	if len(inline) < pageHeader || le.Uint16(inline[8:]) != flagLeaf {
+		p.damaged++
+		return
+	}
+	for _, e := range p.leaf(inline) {
+		fn(e)
 	}
 }
 

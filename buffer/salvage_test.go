@@ -165,7 +165,7 @@ func TestFlippedHeadersAreFoundAndSurvived(t *testing.T) {
 
 	rng := rand.New(rand.NewPCG(1, 1))
 	found := 0
-	for i := range 200 {
+	for i := range 400 {
 		page, at, bit := 2+rng.IntN(used-2), rng.IntN(64), rng.IntN(8)
 		damaged := append([]byte(nil), whole...)
 		damaged[page*pageSize+at] ^= 1 << bit

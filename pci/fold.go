@@ -32,7 +32,7 @@ var foldedASCII = func() (table [utf8.RuneSelf]byte) {
 	for c := range table {
 		table[c] = byte(c)
 	}
-	for _, c := range "-\t\n\r" {
+	for _, c := range "-\t\n\r/_," {
 		table[c] = separator
 	}
 	return table
