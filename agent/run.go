@@ -218,6 +218,9 @@ func (a *agent) setAsideWithoutKey() error {
 	if _, err := os.Stat(cfg.Path); err != nil {
 		return nil
 	}
+	if buffer.Held(cfg.Path) {
+		return fmt.Errorf("cannot use queue %s: %w", cfg.Path, buffer.ErrLocked)
+	}
 	aside := fmt.Sprintf("%s.without-key-%d", cfg.Path, time.Now().Unix())
 	if err := os.Rename(cfg.Path, aside); err != nil {
 		return fmt.Errorf("cannot set the queue aside, whose key %s is gone: %w", cfg.KeyFile, err)

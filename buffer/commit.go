@@ -50,6 +50,9 @@ func (q *Queue) commitBatch(batch []*op) error {
 	if err := q.ensureOpen(); err != nil {
 		return err
 	}
+	if err := q.ensureThere(); err != nil {
+		return err
+	}
 	q.file.RLock()
 	c, err := q.transact(batch)
 	q.file.RUnlock()

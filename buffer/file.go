@@ -96,6 +96,16 @@ func verify(path string) error {
 	return p.check()
 }
 
+// Held reports whether a process has the queue file open for writing.
+func Held(path string) bool {
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer f.Close() // and with it the lock
+	return syscall.Flock(int(f.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) != nil
+}
+
 // lockFile opens a file and waits, no longer than lockTimeout, until no process writes to it.
 func lockFile(path string) (*os.File, error) {
 	f, err := os.Open(path)

@@ -488,3 +488,29 @@ func TestFullQueueDropsTelemetryAndThenRefuses(t *testing.T) {
 		t.Errorf("after the backend took everything: %v", err)
 	}
 }
+
+func TestDeletedFileIsPutBack(t *testing.T) {
+	opts := options(t, t.TempDir())
+	q, err := buffer.Open(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add(t, q, "before")
+	if err := os.Remove(opts.Path); err != nil {
+		t.Fatal(err)
+	}
+	add(t, q, "after")
+	if err := q.Close(); err != nil {
+		t.Fatal(err)
+	}
+	q = open(t, opts)
+	n := 0
+	for _, l := range q.Lanes() {
+		if l.Lane == buffer.Ledger {
+			n += len(readAll(t, q, l.LaneID))
+		}
+	}
+	if n != 2 {
+		t.Errorf("%d of 2 records are left", n)
+	}
+}

@@ -169,6 +169,47 @@ func (q *Queue) fail(err error) {
 	q.retryAt = time.Time{}
 }
 
+// ensureThere puts the file back when somebody has deleted it: what is stored in a file without a name is gone with the
+// process.
+func (q *Queue) ensureThere() error {
+	if _, err := os.Lstat(q.opts.Path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	q.file.Lock()
+	if q.db == nil {
+		q.file.Unlock()
+		return q.why()
+	}
+	fresh := q.opts.Path + newSuffix
+	err := guarded(func() error {
+		return q.db.View(func(tx *bolt.Tx) error { return copySynced(tx, fresh) })
+	})
+	if err == nil {
+		err = finishReplace(q.opts.Path)
+	}
+	q.file.Unlock()
+	q.log.Error().Err(err).Str("path", q.opts.Path).Msg("queue file was deleted; it is written again from the open file")
+	if err != nil {
+		return classify("write the deleted queue file again", err)
+	}
+	q.fail(errDeleted) // closes the nameless file
+	return q.ensureOpen()
+}
+
+// errDeleted is why a file is opened anew.
+var errDeleted = errors.New("it was deleted")
+
+func copySynced(tx *bolt.Tx, path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = tx.WriteTo(f); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
 // why returns what is wrong with the file.
 func (q *Queue) why() error {
 	q.mu.Lock()

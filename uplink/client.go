@@ -67,7 +67,7 @@ func (c *Client) Run(ctx context.Context) error {
 			backoff.reset()
 		}
 		wait := backoff.next()
-		c.Log.Warn().Err(err).Dur("wait", wait).Msg("uplink is down")
+		c.Log.Warn().Err(err).Int64("wait_ms", wait.Milliseconds()).Msg("uplink is down")
 		c.mu.Lock()
 		c.lastErr = err.Error()
 		c.mu.Unlock()

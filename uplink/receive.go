@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"google.golang.org/grpc/status"
 
@@ -100,5 +102,11 @@ func explain(err error) error {
 	if !ok {
 		return err
 	}
-	return fmt.Errorf("%s (%s)", st.Message(), st.Code())
+	text := st.Message()
+	if desc, wrapped := strings.CutPrefix(text, "connection error: desc = "); wrapped {
+		if plain, err := strconv.Unquote(desc); err == nil {
+			text = strings.TrimPrefix(strings.TrimPrefix(plain, "transport: "), "Error while dialing: ")
+		}
+	}
+	return fmt.Errorf("%s (%s)", text, st.Code())
 }

@@ -31,7 +31,7 @@ const (
 	maxBody         = 64 << 10  // bytes of one request
 	maxHeader       = 16 << 10  // bytes of a request's header
 	maxRequests     = 512       // requests of the POS app at a time
-	maxAdminCalls   = 64        // requests of admins at a time: a POS app gone mad does not keep a technician out
+	maxAdminCalls   = 256       // requests of admins at a time: a POS app gone mad does not keep a technician out
 	maxConnections  = 576       // connections of one user: more than requests, so that an excess can be answered
 	maxOfStrangers  = 8         // connections of one user who may call nothing
 	maxStreams      = 128       // calls at a time on one HTTP/2 connection

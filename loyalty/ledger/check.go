@@ -106,7 +106,7 @@ func (l *Ledger) checkAward(req *wire.AwardStampsRequest) error {
 		return err
 	}
 	if n := awarded(req); n < 1 || n > l.Programme.MaxStampsPerPurchase {
-		return &Invalid{"stamps", ReasonRange, fmt.Sprintf("send 1 to %d, the programme's limit per purchase", l.Programme.MaxStampsPerPurchase)}
+		return &Invalid{"stamps", ReasonRange, "send " + upToLimit(l.Programme.MaxStampsPerPurchase) + ", the programme's limit per purchase"}
 	}
 	if !upTo(64, printable)(req.GetOrderRef()) {
 		return &Invalid{"order_ref", ReasonFormat, "send up to 64 printable ASCII characters"}
@@ -115,6 +115,13 @@ func (l *Ledger) checkAward(req *wire.AwardStampsRequest) error {
 		return &Invalid{"payment_key", ReasonFormat, "send up to 128 printable ASCII characters"}
 	}
 	return nil
+}
+
+func upToLimit(n int32) string {
+	if n == 1 {
+		return "1"
+	}
+	return fmt.Sprintf("1 to %d", n)
 }
 
 func checkKey(field, key string) error {

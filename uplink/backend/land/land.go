@@ -129,6 +129,6 @@ func (r *Runner) land(ctx context.Context, to uint64) error {
 	if err != nil {
 		return err
 	}
-	r.logger.Debug().Uint64("from", from).Uint64("to", to).Int("rows", rows).Dur("took", time.Since(start)).Msg("landed")
+	r.logger.Debug().Uint64("from", from).Uint64("to", to).Int("rows", rows).Int64("took_ms", time.Since(start).Milliseconds()).Msg("landed")
 	return nil
 }
