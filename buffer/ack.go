@@ -87,7 +87,7 @@ func (q *Queue) quarantine(ctx context.Context, id LaneID, rejects []Reject) err
 		internal: func(c *commit) error {
 			b := c.tx.Bucket(bucketQuarantine)
 			for _, r := range rejects {
-				value := q.stored(c.tx, id, r.Seq)
+				value := q.sealed(c.tx, id, r.Seq)
 				if value == nil {
 					continue
 				}
@@ -111,8 +111,8 @@ func (q *Queue) quarantine(ctx context.Context, id LaneID, rejects []Reject) err
 	})
 }
 
-// stored returns a record's value in the file, or what it would be.
-func (q *Queue) stored(tx *bolt.Tx, id LaneID, seq uint64) []byte {
+// sealed returns a record's value in the file, or what it would be.
+func (q *Queue) sealed(tx *bolt.Tx, id LaneID, seq uint64) []byte {
 	if v := recordBucket(tx, id.Lane).Get(recordKey(id, seq)); v != nil {
 		return v
 	}

@@ -127,6 +127,11 @@ func (c *commit) apply(o *op) error {
 	if len(t.records) == 0 && len(t.writes) == 0 {
 		return nil
 	}
+	if c.used() >= c.q.opts.MaxSize-c.q.opts.LedgerReserve {
+		if _, err := c.letGo(); err != nil { // what is kept for convenience leaves telemetry its room
+			return err
+		}
+	}
 	if err := c.makeRoom(t.size(), c.q.opts.MaxSize); err != nil {
 		o.err = classify("store in the queue", err)
 		return nil
@@ -142,6 +147,9 @@ func (c *commit) apply(o *op) error {
 			return err
 		}
 		c.ledger.next++
+	}
+	if err := t.keep(c.ledger.ordinal, c.ledger.next-1); err != nil {
+		return err
 	}
 	return t.flush()
 }

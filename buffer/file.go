@@ -24,6 +24,7 @@ var (
 	bucketLedger     = []byte("ledger")
 	bucketTelemetry  = []byte("telemetry")
 	bucketQuarantine = []byte("quarantine")
+	bucketKept       = []byte("kept")
 )
 
 // Keys of the meta bucket.
@@ -161,7 +162,7 @@ func prepare(tx *bolt.Tx, terminal string) error {
 	if err != nil {
 		return err
 	}
-	names := [][]byte{bucketLanes, bucketLedger, bucketTelemetry, bucketQuarantine}
+	names := [][]byte{bucketLanes, bucketLedger, bucketTelemetry, bucketQuarantine, bucketKept}
 	for _, b := range userBuckets {
 		names = append(names, b.name())
 	}

@@ -98,7 +98,7 @@ type loaded struct {
 // loadLanes reads every lane's state and finds its oldest record.
 func loadLanes(tx *bolt.Tx) (*loaded, error) {
 	b, quarantine := tx.Bucket(bucketLanes), tx.Bucket(bucketQuarantine)
-	if b == nil || quarantine == nil || tx.Bucket(bucketLedger) == nil || tx.Bucket(bucketTelemetry) == nil {
+	if b == nil || quarantine == nil || tx.Bucket(bucketLedger) == nil || tx.Bucket(bucketTelemetry) == nil || tx.Bucket(bucketKept) == nil {
 		return nil, fmt.Errorf("%w: a bucket is missing", errDamaged)
 	}
 	found := &loaded{quarantined: uint64(quarantine.Stats().KeyN)}

@@ -189,6 +189,8 @@ func plausible(bucket string, e element) bool {
 		return len(e.key) >= 2 && len(e.value) >= 40
 	case string(Cards.name()), string(Entries.name()):
 		return len(e.value) == 4
+	case string(bucketKept):
+		return len(e.key) == 8 && len(e.value) >= 16
 	case string(bucketQuarantine):
 		return len(e.key) == 1+16+8 && len(e.value) > 0
 	}

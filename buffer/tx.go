@@ -70,6 +70,7 @@ type Tx struct {
 type write struct {
 	bucket     Bucket
 	key, value []byte // a nil value deletes
+	kept       bool   // may go when room is needed, after the backend has the transaction's records
 }
 
 // Append adds a record to the ledger lane and returns its seq.
@@ -94,12 +95,18 @@ func (t *Tx) Put(b Bucket, key, value []byte) {
 	if value == nil {
 		value = []byte{}
 	}
-	t.write(write{b, bytes.Clone(key), value})
+	t.write(write{bucket: b, key: bytes.Clone(key), value: value})
+}
+
+// Keep is Put for a row that need not be kept for ever: once the backend has stored the records that this transaction
+// appends, the row may go when room is needed, the oldest first.
+func (t *Tx) Keep(b Bucket, key, value []byte) {
+	t.write(write{bucket: b, key: bytes.Clone(key), value: value, kept: true})
 }
 
 // Delete removes key, if it is there.
 func (t *Tx) Delete(b Bucket, key []byte) {
-	t.write(write{b, bytes.Clone(key), nil})
+	t.write(write{bucket: b, key: bytes.Clone(key)})
 }
 
 func (t *Tx) write(w write) {

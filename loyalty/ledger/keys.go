@@ -64,6 +64,6 @@ func remember(tx *buffer.Tx, op operation, key string, body [sha256.Size]byte, w
 	row := make([]byte, 0, keyRowHeader+len(encoded))
 	row = append(row, body[:]...)
 	row = binary.BigEndian.AppendUint64(row, uint64(wallMs))
-	tx.Put(buffer.Keys, keyRow(op, key), append(row, encoded...))
+	tx.Keep(buffer.Keys, keyRow(op, key), append(row, encoded...))
 	return nil
 }

@@ -123,7 +123,7 @@ func (l *Ledger) add(tx *buffer.Tx, account []byte, seq uint64, n int32) (int32,
 	epoch := tx.Epoch()
 	entry := append(append([]byte(nil), key...), epoch[:]...)
 	entry = binary.BigEndian.AppendUint64(entry, seq)
-	tx.Put(buffer.Entries, entry, binary.BigEndian.AppendUint32(nil, uint32(n)))
+	tx.Keep(buffer.Entries, entry, binary.BigEndian.AppendUint32(nil, uint32(n)))
 	tx.Put(buffer.Cards, key, binary.BigEndian.AppendUint32(nil, uint32(stamps)))
 	return stamps, nil
 }

@@ -44,7 +44,7 @@ func TestRun(t *testing.T) {
 		stdout string
 	}{
 		"all is well":            {args: "group fail"},
-		"version":                {args: "--version", stdout: "prog 1.2.3\n"},
+		"version":                {args: "--version", stdout: "prog version 1.2.3\n"},
 		"help":                   {args: "group --help", stdout: "Usage:"},
 		"help command":           {args: "help group fail", stdout: "prog group fail"},
 		"completion is listed":   {args: "--help", stdout: "completion"},

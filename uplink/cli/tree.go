@@ -11,7 +11,6 @@ import (
 // completion are listed. Call it once, when every command is added.
 func Prepare(root *cobra.Command, v Version) *cobra.Command {
 	root.Version = v.Version
-	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.SetHelpCommand(newHelpCommand())
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

@@ -1,0 +1,93 @@
+package buffer
+
+import (
+	"encoding/binary"
+	"fmt"
+)
+
+// keptChunk is how many transactions' rows go at a time when room is needed.
+const keptChunk = 256
+
+// keep notes which rows of a transaction may go once the backend has the records up to seq of the lane with the given
+// ordinal: ordinal(8) ‖ seq(8) ‖ { bucket(1) ‖ length(2) ‖ key }.
+func (t *Tx) keep(ordinal, seq uint64) error {
+	v := binary.BigEndian.AppendUint64(nil, ordinal)
+	v = binary.BigEndian.AppendUint64(v, seq)
+	head := len(v)
+	for _, w := range t.writes {
+		if w.kept {
+			v = append(v, byte(w.bucket))
+			v = binary.BigEndian.AppendUint16(v, uint16(len(w.key)))
+			v = append(v, w.key...)
+		}
+	}
+	if len(v) == head {
+		return nil
+	}
+	b := t.tx.Bucket(bucketKept)
+	b.FillPercent = 1 // keys only ever grow
+	next := uint64(1)
+	if last, _ := b.Cursor().Last(); len(last) == 8 {
+		next = binary.BigEndian.Uint64(last) + 1
+	}
+	return b.Put(binary.BigEndian.AppendUint64(nil, next), v)
+}
+
+// letGo removes the oldest kept rows whose records the backend has, and reports whether there were any.
+func (c *commit) letGo() (bool, error) {
+	b := c.tx.Bucket(bucketKept)
+	removed := 0
+	for range keptChunk {
+		k, v := b.Cursor().First()
+		if k == nil {
+			break
+		}
+		if len(v) < 16 {
+			return false, fmt.Errorf("%w: a note on kept rows is unreadable", errDamaged)
+		}
+		if !c.q.stored(binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:])) {
+			break
+		}
+		c.dirty = true
+		if err := c.removeKept(v[16:]); err != nil {
+			return false, err
+		}
+		c.freed += int64(len(k) + len(v))
+		if err := b.Delete(append([]byte(nil), k...)); err != nil {
+			return false, err
+		}
+		removed++
+	}
+	return removed > 0, nil
+}
+
+func (c *commit) removeKept(rows []byte) error {
+	rows = append([]byte(nil), rows...) // deleting moves what the file's pages hold
+	for len(rows) >= 3 {
+		bucket, n := Bucket(rows[0]), int(binary.BigEndian.Uint16(rows[1:]))
+		if len(rows) < 3+n || bucket < Keys || bucket > Entries {
+			return fmt.Errorf("%w: a note on kept rows is unreadable", errDamaged)
+		}
+		key := rows[3 : 3+n]
+		rows = rows[3+n:]
+		b := c.tx.Bucket(bucket.name())
+		c.freed += int64(n + len(b.Get(key)))
+		if err := b.Delete(key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// stored reports whether the backend has the ledger's records up to seq of the lane with that ordinal. A lane that is
+// gone was stored to its end.
+func (q *Queue) stored(ordinal, seq uint64) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, l := range q.lanes {
+		if l.id.Lane == Ledger && l.ordinal == ordinal {
+			return l.told >= seq
+		}
+	}
+	return true
+}
