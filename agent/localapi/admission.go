@@ -20,10 +20,9 @@ import (
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	// The caller has so long to send the request and to take a refusal.
 	giveTime(w, s.patience, s.patience+responseTimeout)
-	route, slots, no := s.admit(r)
+	route, role, no := s.admit(r)
 	if no == nil {
-		defer func() { <-slots }()
-		no = s.serve(w, r, route)
+		no = s.serve(w, r, route, s.slots[role])
 	}
 	if no != nil {
 		// Nobody is left to be told when this fails.
@@ -31,11 +30,11 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// admit decides by who is calling, what, and how many are at it. It takes a slot of the slots it returns.
-func (s *Server) admit(r *http.Request) (route, chan struct{}, *refusal) {
+// admit decides by who is calling, and what.
+func (s *Server) admit(r *http.Request) (route, role, *refusal) {
 	route, ok := s.routes[r.URL.Path]
 	if !ok || r.Method != http.MethodPost {
-		return route, nil, &refusal{connect.CodeUnimplemented, "NO_SUCH_CALL", "", "there is no such call",
+		return route, roleNone, &refusal{connect.CodeUnimplemented, "NO_SUCH_CALL", "", "there is no such call",
 			"calls are POST /stampd.v1.LocalService/ and one of RecordPayment, AwardStamps, GetCard, Status, Flush"}
 	}
 	role := roleNone
@@ -43,20 +42,15 @@ func (s *Server) admit(r *http.Request) (route, chan struct{}, *refusal) {
 		role = s.access.of(who.uid)
 	}
 	if role < route.least {
-		return route, nil, &refusal{connect.CodePermissionDenied, "NOT_ALLOWED", "", "this user may not make this call",
+		return route, role, &refusal{connect.CodePermissionDenied, "NOT_ALLOWED", "", "this user may not make this call",
 			"add the user's id to local.pos_uids or local.admin_uids and start the agent again, or call as root"}
 	}
-	select {
-	case s.slots[role] <- struct{}{}:
-		return route, s.slots[role], nil
-	default:
-		return route, nil, &refusal{connect.CodeUnavailable, "OVERLOADED", "", "too many calls at a time, and nothing was recorded",
-			"make fewer at a time; " + hintSameKey}
-	}
+	return route, role, nil
 }
 
-// serve reads the request and hands it to its handler, or returns why it can't.
-func (s *Server) serve(w http.ResponseWriter, r *http.Request, route route) *refusal {
+// serve reads the request, takes a slot and hands the request to its handler, or returns why it can't. Who sends slowly
+// holds a connection meanwhile, and nobody's slot.
+func (s *Server) serve(w http.ResponseWriter, r *http.Request, route route, slots chan struct{}) *refusal {
 	header, asked, no := checkHeader(r.Header)
 	if no != nil {
 		return no
@@ -67,6 +61,13 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, route route) *ref
 	}
 	if no != nil {
 		return no
+	}
+	select {
+	case slots <- struct{}{}:
+		defer func() { <-slots }()
+	default:
+		return &refusal{connect.CodeUnavailable, "OVERLOADED", "", "too many calls at a time, and nothing was recorded",
+			"make fewer at a time; " + hintSameKey}
 	}
 	giveTime(w, 0, route.timeout+responseTimeout)
 	admitted := r.WithContext(withTimeLimit(r.Context(), min(asked, route.timeout)))

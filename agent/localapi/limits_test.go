@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -129,4 +130,21 @@ func TestErrorLog(t *testing.T) {
 			t.Errorf("%q is logged as %s", tt.line, got)
 		}
 	}
+}
+
+// Callers who begin a request and never end it hold connections, and nobody's place among the calls.
+func TestHalfSentBodiesTakeNoSlot(t *testing.T) {
+	a := startAgent(t)
+	for range maxAdminCalls + 20 {
+		c, err := a.dial(t.Context(), "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		_, err = io.WriteString(c, "POST /stampd.v1.LocalService/Status HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{")
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.alive(t)
 }
