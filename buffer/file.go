@@ -183,7 +183,7 @@ const newSuffix = ".new"
 // finishReplace puts a new file in place when the damaged one has been set aside already.
 func finishReplace(path string) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return removeStale(path + newSuffix) // of an attempt that did not get to its end
 	}
 	if err := os.Rename(path+newSuffix, path); err != nil {
 		if errors.Is(err, fs.ErrNotExist) {
@@ -192,6 +192,13 @@ func finishReplace(path string) error {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+func removeStale(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // setAside renames a file that can't be used, so that nothing in it is lost, and returns its new name.

@@ -59,6 +59,9 @@ func (q *Queue) open() error {
 			db, lanes, err = q.load()
 		}
 	}
+	if err == nil && worthCompacting(db) {
+		db, lanes, err = q.shrink(db, lanes)
+	}
 	if err != nil {
 		return classify("open queue "+q.opts.Path, err)
 	}
@@ -67,11 +70,24 @@ func (q *Queue) open() error {
 	return nil
 }
 
+// shrink compacts the file. A file that can't be compacted, for want of room, is used as it is.
+func (q *Queue) shrink(db *bolt.DB, lanes *loaded) (*bolt.DB, *loaded, error) {
+	if err := guarded(func() error { return compact(db, q.opts.Terminal) }); err != nil {
+		q.log.Warn().Err(err).Msg("queue file can't be compacted; it stays as large as it is")
+		return db, lanes, nil
+	}
+	if err := db.Close(); err != nil {
+		return nil, nil, err
+	}
+	q.log.Info().Str("path", q.opts.Path).Msg("queue file was compacted")
+	return q.load()
+}
+
 // replace salvages the damaged file into a new one, sets the damaged one aside and puts the new one in its place. Should
 // the power fail meanwhile, the damaged file is still there, or the new one is complete and [finishReplace] ends it.
 func (q *Queue) replace() error {
 	path, fresh := q.opts.Path, q.opts.Path+newSuffix
-	if err := os.Remove(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := removeStale(fresh); err != nil {
 		return err
 	}
 	db, err := openFile(fresh, q.opts.MaxSize, q.opts.Terminal)

@@ -1,0 +1,57 @@
+package buffer
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+const (
+	// compactFrom is the file size below which nothing is worth compacting, in bytes.
+	compactFrom = 4 << 20
+	// compactTx is how much one transaction of a compaction copies, in bytes.
+	compactTx = 1 << 20
+)
+
+// worthCompacting reports whether more than half of the file is free, and the file is large.
+func worthCompacting(db *bolt.DB) bool {
+	info, err := os.Stat(db.Path())
+	if err != nil || info.Size() < compactFrom {
+		return false
+	}
+	used := int64(0)
+	err = db.View(func(tx *bolt.Tx) error {
+		stats := db.Stats()
+		used = tx.Size() - int64(stats.FreePageN+stats.PendingPageN)*int64(db.Info().PageSize)
+		return nil
+	})
+	return err == nil && used < info.Size()/2
+}
+
+// compact writes what is in the file into a new one, which then takes its place, in one step: a power cut leaves the one
+// or the other. db stays open on the old one, and must be closed.
+func compact(db *bolt.DB, terminal string) error {
+	fresh := db.Path() + newSuffix
+	if err := removeStale(fresh); err != nil {
+		return err
+	}
+	to, err := bolt.Open(fresh, 0o600, &bolt.Options{Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bolt.FreelistMapType})
+	if err != nil {
+		return err
+	}
+	to.AllocSize = growStep
+	err = bolt.Compact(to, db, compactTx)
+	if err == nil {
+		err = to.View(func(tx *bolt.Tx) error { return known(tx.Bucket(bucketMeta), terminal) })
+	}
+	if err = errors.Join(err, to.Close()); err != nil {
+		_ = os.Remove(fresh)
+		return err
+	}
+	if err := os.Rename(fresh, db.Path()); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(db.Path()))
+}
