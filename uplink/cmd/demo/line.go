@@ -7,7 +7,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/mattn/go-isatty"
+	"github.com/stampd/stampd/uplink/cli"
 )
 
 // line shows how far the demo is: on a terminal one line that changes under what was said, else only what was said.
@@ -21,7 +21,7 @@ type line struct {
 }
 
 func newLine(f *os.File) *line {
-	return &line{w: f, live: isatty.IsTerminal(f.Fd()), start: time.Now()}
+	return &line{w: f, live: cli.IsTerminal(f), start: time.Now()}
 }
 
 // say prints a line that stays.
