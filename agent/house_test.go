@@ -36,6 +36,8 @@ var floors = map[string]int{
 	"buffer/group":            1,
 	"loyalty":                 1,
 	"pci":                     1,
+	"uplink/block":            1,
+	"uplink/block/blocktest":  1,
 	"uplink/cli":              1,
 	"uplink/identity":         1,
 	"uplink/wire":             1,
@@ -51,6 +53,8 @@ var doors = map[string][]string{
 	"uplink/backend/land":         {"uplink/backend/eventlog", "uplink/backend/land/parquet"},
 	"uplink/backend/land/parquet": {"uplink/backend/eventlog", "uplink/backend/land/row"},
 	"uplink/backend/land/row":     {"uplink/backend/eventlog"},
+	"uplink/block":                {"uplink/wire"},
+	"uplink/block/blocktest":      {"uplink/wire"},
 	"uplink/cmd/backend":          {"uplink/backend", "uplink/backend/ca"},
 	"uplink/wire/wireconnect":     {"uplink/wire"},
 }
