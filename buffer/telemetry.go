@@ -139,6 +139,10 @@ func (q *Queue) due(now time.Time) (wait time.Duration, spill bool) {
 	return wait, spill
 }
 
+// Spill writes the telemetry that is in memory to the file now, when a power cut is near. Nothing in memory is no error.
+// On an error, one of this package's causes, all of it is in memory still. It is safe for concurrent use.
+func (q *Queue) Spill(ctx context.Context) error { return q.spill(ctx) }
+
 // spill writes all telemetry in memory to the file, in one commit.
 func (q *Queue) spill(ctx context.Context) error {
 	q.mu.Lock()
