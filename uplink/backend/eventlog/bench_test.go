@@ -13,7 +13,7 @@ func BenchmarkAppend(b *testing.B) {
 		for _, kind := range []string{"telemetry", "ledger"} {
 			b.Run(fmt.Sprintf("%s/terminals=%d", kind, terminals), func(b *testing.B) {
 				l := newLog(b)
-				record, events := block(b, 50), 50
+				record, events := columns(b, hosts(b, 50)...), 50
 				if kind == "ledger" {
 					record, events = payment(b, "key-of-a-payment-0001"), 1
 				}

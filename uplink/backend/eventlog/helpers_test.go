@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/stampd/stampd/uplink/block"
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
 )
@@ -57,13 +58,29 @@ func payment(t testing.TB, key string) []byte {
 	})
 }
 
-// block returns a telemetry record of n events.
-func block(t testing.TB, n int) []byte {
-	b := &wire.TelemetryBlock{}
+// hosts returns n encoded readings.
+func hosts(t testing.TB, n int) [][]byte {
+	var events [][]byte
 	for i := range n {
-		b.Events = append(b.Events, marshal(t, &wire.Event{Body: &wire.Event_Host{Host: &wire.Host{Processes: proto.Uint32(uint32(i + 1))}}}))
+		events = append(events, marshal(t, &wire.Event{Body: &wire.Event_Host{Host: &wire.Host{Processes: proto.Uint32(uint32(i + 1))}}}))
 	}
-	return marshal(t, b)
+	return events
+}
+
+// columns returns a telemetry record of these events as terminals make it.
+func columns(t testing.TB, events ...[]byte) []byte {
+	t.Helper()
+	b, err := block.Encode(events)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// plain returns the plain form of a telemetry record.
+func plain(t testing.TB, events ...[]byte) []byte {
+	t.Helper()
+	return marshal(t, &wire.TelemetryBlock{Events: events})
 }
 
 // ledger returns a batch of payments numbered from first to last, with the chain that a terminal without a mistake has.
@@ -85,7 +102,7 @@ func ledger(t testing.TB, first, last uint64) Batch {
 func telemetry(t testing.TB, first uint64, n int, lost ...Range) Batch {
 	b := Batch{ID: shop, Epoch: epoch, Lane: wire.Lane_LANE_TELEMETRY, FirstSeq: first, Received: noon, Lost: lost}
 	for range n {
-		b.Records = append(b.Records, block(t, 2))
+		b.Records = append(b.Records, columns(t, hosts(t, 2)...))
 	}
 	return b
 }

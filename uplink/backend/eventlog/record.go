@@ -5,6 +5,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/stampd/stampd/uplink/block"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -22,12 +23,12 @@ func Decode(lane wire.Lane, record []byte) ([]*wire.Event, wire.RejectReason) {
 		}
 		return []*wire.Event{event}, wire.RejectReason_REJECT_REASON_UNSPECIFIED
 	}
-	var block wire.TelemetryBlock
-	if proto.Unmarshal(record, &block) != nil || len(block.Events) == 0 || len(block.Events) > MaxRecords {
+	encoded, err := block.Decode(record)
+	if err != nil || len(encoded) > MaxRecords {
 		return nil, wire.RejectReason_REJECT_REASON_MALFORMED
 	}
-	events := make([]*wire.Event, len(block.Events))
-	for i, b := range block.Events {
+	events := make([]*wire.Event, len(encoded))
+	for i, b := range encoded {
 		if events[i] = decodeEvent(b); events[i] == nil {
 			return nil, wire.RejectReason_REJECT_REASON_MALFORMED
 		}

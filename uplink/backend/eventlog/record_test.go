@@ -25,7 +25,7 @@ func TestDecode(t *testing.T) {
 		malformed = wire.RejectReason_REJECT_REASON_MALFORMED
 		tooLarge  = wire.RejectReason_REJECT_REASON_TOO_LARGE
 	)
-	event := payment(t, "k")
+	event, two := payment(t, "k"), hosts(t, 2)
 	tests := []struct {
 		name   string
 		lane   wire.Lane
@@ -44,16 +44,25 @@ func TestDecode(t *testing.T) {
 		{"text", l, []byte("GET / HTTP/1.1"), malformed, 0},
 		{"cut", l, event[:len(event)-1], malformed, 0},
 		{"invalid UTF-8", l, bytes.Replace(event, []byte("EUR"), []byte{'E', 0xff, 'R'}, 1), malformed, 0},
-		{"a block in the ledger", l, block(t, 2), malformed, 0},
+		{"a block in the ledger", l, columns(t, two...), malformed, 0},
+		{"a plain block in the ledger", l, plain(t, two...), malformed, 0},
 		{"largest", l, make([]byte, MaxRecordBytes), malformed, 0},
 		{"too large", l, make([]byte, MaxRecordBytes+1), tooLarge, 0},
-		{"block", m, block(t, 3), ok, 3},
-		{"largest block", m, block(t, MaxRecords), ok, MaxRecords},
-		{"block too long", m, block(t, MaxRecords+1), malformed, 0},
+		{"block", m, columns(t, two...), ok, 2},
+		{"largest block", m, columns(t, hosts(t, MaxRecords)...), ok, MaxRecords},
+		{"block with a newer kind", m, columns(t, newer(t, 99), two[0]), ok, 2},
+		{"block of a newer version", m, append([]byte{2}, columns(t, two...)[1:]...), malformed, 0},
+		{"block, cut", m, columns(t, two...)[:10], malformed, 0},
+		{"block with a bad event", m, columns(t, two[0], []byte{1}), malformed, 0},
+		{"block with an empty event", m, columns(t, two[0], nil), malformed, 0},
+		{"plain block", m, plain(t, two...), ok, 2},
+		{"largest plain block", m, plain(t, hosts(t, MaxRecords)...), ok, MaxRecords},
+		{"plain block with a newer kind", m, plain(t, newer(t, 99), two[0]), ok, 2},
+		{"plain block that is too long", m, plain(t, hosts(t, MaxRecords+1)...), malformed, 0},
+		{"plain block with a bad event", m, plain(t, two[0], []byte{1}), malformed, 0},
+		{"plain block with an empty event", m, plain(t, nil), malformed, 0},
 		{"empty block", m, nil, malformed, 0},
 		{"an event in telemetry", m, event, malformed, 0},
-		{"block with a bad event", m, append(block(t, 2), marshal(t, &wire.TelemetryBlock{Events: [][]byte{{1}}})...), malformed, 0},
-		{"block with an empty event", m, marshal(t, &wire.TelemetryBlock{Events: [][]byte{nil}}), malformed, 0},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -65,10 +74,27 @@ func TestDecode(t *testing.T) {
 	}
 }
 
+// Events are the same in both forms of a block, and a newer kind keeps its bytes.
+func TestDecodeForms(t *testing.T) {
+	events := append(hosts(t, 3), newer(t, 99))
+	for name, record := range map[string][]byte{"columns": columns(t, events...), "plain": plain(t, events...)} {
+		got, _ := Decode(wire.Lane_LANE_TELEMETRY, record)
+		if len(got) != len(events) {
+			t.Fatalf("%s: %d events became %d", name, len(events), len(got))
+		}
+		for i, e := range got {
+			if !bytes.Equal(marshal(t, e), events[i]) {
+				t.Errorf("%s: event %d became %v", name, i, e)
+			}
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add(true, payment(f, "k"))
 	f.Add(true, newer(f, 99))
-	f.Add(false, block(f, 3))
+	f.Add(false, columns(f, hosts(f, 3)...))
+	f.Add(false, plain(f, hosts(f, 3)...))
 	f.Fuzz(func(t *testing.T, isLedger bool, record []byte) {
 		lane := wire.Lane_LANE_TELEMETRY
 		if isLedger {
