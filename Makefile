@@ -16,7 +16,7 @@ RELEASE = CGO_ENABLED=0 GOOS=linux $(BUILD) -ldflags '-s -w $(STAMP)'
 GOTEST   = $(GO) test -json -count=1 -timeout 5m
 TALLY    = | $(GO) run ./.ci/tally
 LINT     = $(GO) tool -modfile=.ci/lint.mod golangci-lint
-ARM_PKGS = ./buffer/... ./loyalty/... ./pci/... ./uplink/wire/...
+ARM_PKGS = ./buffer/... ./loyalty/... ./pci/... ./uplink/block/... ./uplink/wire/...
 
 .PHONY: help build demo chaos test setup generated vet lint race fips arm-test cross bench fuzz proto clean
 
