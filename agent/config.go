@@ -42,6 +42,7 @@ type QueueConfig struct {
 	LedgerReserve   ByteSize `toml:"ledger_reserve" comment:"The part of max_size that telemetry may not use, 1MiB to three quarters of it: readings never cost a payment its room."`
 	TelemetryMemory ByteSize `toml:"telemetry_memory" comment:"Memory for readings before they are written, 64KiB to 64MiB. While online nothing gets this far, and no flash is worn."`
 	SpillAfter      Duration `toml:"spill_after" comment:"How long a reading may wait in memory, 1s to 1h. A power cut takes at most this and telemetry.block_every of readings; payments and stamps never."`
+	SpillBelow      uint32   `toml:"spill_below_percent" comment:"Charge at which a battery in use is nearly empty, 0 to 50 percent: from then on readings are written and don't wait in memory. 0 means never."`
 }
 
 // UplinkConfig is the way to the backend.
@@ -105,6 +106,7 @@ func defaultConfig() Config {
 			LedgerReserve:   16 * MiB,
 			TelemetryMemory: 4 * MiB,
 			SpillAfter:      Duration{60 * time.Second},
+			SpillBelow:      10,
 		},
 		Uplink: UplinkConfig{
 			Window:             8,
@@ -147,6 +149,7 @@ func (c *Config) check(ck *checker) {
 	ck.size("queue.ledger_reserve", c.Queue.LedgerReserve, 1*MiB, c.Queue.MaxSize/4*3)
 	ck.size("queue.telemetry_memory", c.Queue.TelemetryMemory, 64*KiB, 64*MiB)
 	ck.duration("queue.spill_after", c.Queue.SpillAfter, time.Second, time.Hour)
+	ck.integer("queue.spill_below_percent", int64(c.Queue.SpillBelow), 0, 50)
 
 	u := c.Uplink
 	if u.Backend != "" {

@@ -2,6 +2,7 @@ package collect
 
 import (
 	"errors"
+	"time"
 
 	"google.golang.org/protobuf/encoding/protowire"
 
@@ -77,6 +78,9 @@ func (c *Collector) close() {
 		c.stats.Dropped += uint64(len(events))
 		c.opts.Log.Warn().Err(err).Int("events", len(events)).Msg("readings dropped: the queue did not take them")
 		return
+	}
+	if c.handed.IsZero() {
+		c.handed = time.Now()
 	}
 	c.stats.Blocks++
 	c.stats.Events += uint64(len(events))

@@ -23,6 +23,8 @@ import (
 type Sink interface {
 	// AppendTelemetry takes a block and returns its number. An error means that the block was not taken.
 	AppendTelemetry(block pci.Clean) (seq uint64, err error)
+	// Spill writes what is in memory of the blocks to the disk. When it returns nil, a power cut takes none of it.
+	Spill(ctx context.Context) error
 }
 
 // Options is what a [Collector] is made of.
@@ -44,6 +46,9 @@ type Options struct {
 	BlockEvery time.Duration
 	// MaxEvents is how many events a block holds, 1 to 1,000. Zero means 100.
 	MaxEvents int
+	// SpillBelowPercent is the charge at which a battery that is in use is nearly empty: from then on readings are not
+	// left in memory. Percent, 0 to 100; 0 means never.
+	SpillBelowPercent uint32
 
 	// Violated is told of each reading that the guard refused, and must return soon. It may be called from several
 	// goroutines at once. Nil means that nobody wants to know.
@@ -57,11 +62,13 @@ type Collector struct {
 	power  powerWatch
 	parts  partWatch
 	urgent allowance // belongs to the goroutine that reads batteries
+	low    lowWatch
 
-	mu    sync.Mutex // guards block and stats
-	block block
-	stats Stats
-	due   *time.Timer // fires when the block, if there is one, has been held for long enough
+	mu     sync.Mutex // guards block, handed and stats
+	block  block
+	handed time.Time // when the first block was handed to the sink since the last spill out of turn; zero when none was
+	stats  Stats
+	due    *time.Timer // fires when the block, if there is one, has been held for long enough
 }
 
 // Stats counts what became of events since the collector was made.

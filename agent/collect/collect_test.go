@@ -73,6 +73,8 @@ func (l *lane) AppendTelemetry(block pci.Clean) (uint64, error) {
 	return uint64(len(l.blocks)), nil
 }
 
+func (l *lane) Spill(context.Context) error { return errors.ErrUnsupported } // it has no disk
+
 func (l *lane) fail(err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -151,7 +153,9 @@ func run(t *testing.T, opts collect.Options) *bench {
 	opts.Guard = pci.NewGuard(func(events [][]byte) ([]byte, error) {
 		return proto.Marshal(&wire.TelemetryBlock{Events: events})
 	})
-	opts.Sink = b.lane
+	if opts.Sink == nil {
+		opts.Sink = b.lane
+	}
 	b.Collector = collect.New(opts)
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan struct{})

@@ -83,5 +83,6 @@ func (c *Collector) watchBatteries(ctx context.Context, raster schedule) {
 		if urgent || len(lost) > 0 && c.urgent.take(now) {
 			c.Flush()
 		}
+		c.saveWhenLow(ctx, now, readings)
 	})
 }

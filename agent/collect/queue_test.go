@@ -18,20 +18,26 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
+// queueOptions describes a new queue, in a folder of its own.
+func queueOptions(t *testing.T) buffer.Options {
+	t.Helper()
+	keys, err := pci.NewSealer([32]byte{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return buffer.Options{
+		Path: filepath.Join(t.TempDir(), "queue.db"), Terminal: "t-1", Keys: keys, MaxSize: 64 << 20,
+		LedgerReserve: 16 << 20, TelemetryMemory: 1 << 20, SpillAfter: time.Minute, Log: zerolog.Nop(),
+	}
+}
+
 // With real parts: this machine's readings are in a real queue's file when everything has stopped, all of them and once.
 func TestCollectorIntoQueue(t *testing.T) {
 	if fips140.Enabled() {
 		t.Skip("the FIPS module draws entropy from the clock, which stands still in a bubble")
 	}
 	synctest.Test(t, func(t *testing.T) {
-		keys, err := pci.NewSealer([32]byte{1})
-		if err != nil {
-			t.Fatal(err)
-		}
-		opts := buffer.Options{
-			Path: filepath.Join(t.TempDir(), "queue.db"), Terminal: "t-1", Keys: keys, MaxSize: 64 << 20,
-			LedgerReserve: 16 << 20, TelemetryMemory: 1 << 20, SpillAfter: time.Minute, Log: zerolog.Nop(),
-		}
+		opts := queueOptions(t)
 		queue, err := buffer.Open(opts)
 		if err != nil {
 			t.Fatal(err)
