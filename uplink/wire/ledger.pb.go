@@ -382,6 +382,9 @@ const (
 	AuditKind_AUDIT_KIND_QUEUE_SET_ASIDE AuditKind = 4
 	// The backend no longer has ledger records that it had acknowledged. What the terminal still holds is sent again.
 	AuditKind_AUDIT_KIND_BACKEND_FORGOT AuditKind = 5
+	// The wall clock was set while the agent ran: by hand, by NTP or by the network (PCI DSS 10.6.3). The event's own clock
+	// is the one after it.
+	AuditKind_AUDIT_KIND_TIME_STEP AuditKind = 6
 )
 
 // Enum value maps for AuditKind.
@@ -393,6 +396,7 @@ var (
 		3: "AUDIT_KIND_FALSE_ACK",
 		4: "AUDIT_KIND_QUEUE_SET_ASIDE",
 		5: "AUDIT_KIND_BACKEND_FORGOT",
+		6: "AUDIT_KIND_TIME_STEP",
 	}
 	AuditKind_value = map[string]int32{
 		"AUDIT_KIND_UNSPECIFIED":     0,
@@ -401,6 +405,7 @@ var (
 		"AUDIT_KIND_FALSE_ACK":       3,
 		"AUDIT_KIND_QUEUE_SET_ASIDE": 4,
 		"AUDIT_KIND_BACKEND_FORGOT":  5,
+		"AUDIT_KIND_TIME_STEP":       6,
 	}
 )
 
@@ -823,7 +828,9 @@ type Audit struct {
 	// What was found there, by kind ("pan", "track2"), never a value. Empty means not applicable.
 	Found string `protobuf:"bytes,3,opt,name=found,proto3" json:"found,omitempty"`
 	// Who asked: the user id of the local caller. Range: >= 0. Unset means unknown.
-	CallerUid     *uint32 `protobuf:"varint,4,opt,name=caller_uid,json=callerUid,proto3,oneof" json:"caller_uid,omitempty"`
+	CallerUid *uint32 `protobuf:"varint,4,opt,name=caller_uid,json=callerUid,proto3,oneof" json:"caller_uid,omitempty"`
+	// By how much the wall clock was set: milliseconds, negative is back. Range: any. Unset means not applicable.
+	StepMs        *int64 `protobuf:"varint,5,opt,name=step_ms,json=stepMs,proto3,oneof" json:"step_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -886,6 +893,13 @@ func (x *Audit) GetCallerUid() uint32 {
 	return 0
 }
 
+func (x *Audit) GetStepMs() int64 {
+	if x != nil && x.StepMs != nil {
+		return *x.StepMs
+	}
+	return 0
+}
+
 var File_ledger_proto protoreflect.FileDescriptor
 
 const file_ledger_proto_rawDesc = "" +
@@ -931,14 +945,17 @@ const file_ledger_proto_rawDesc = "" +
 	"\x06stamps\x18\a \x01(\x05R\x06stamps\x12\x1b\n" +
 	"\torder_ref\x18\b \x01(\tR\borderRef\x12\x1f\n" +
 	"\vpayment_key\x18\t \x01(\tR\n" +
-	"paymentKey\"\x94\x01\n" +
+	"paymentKey\"\xbe\x01\n" +
 	"\x05Audit\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.stampd.v1.AuditKindR\x04kind\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x14\n" +
 	"\x05found\x18\x03 \x01(\tR\x05found\x12\"\n" +
 	"\n" +
-	"caller_uid\x18\x04 \x01(\rH\x00R\tcallerUid\x88\x01\x01B\r\n" +
-	"\v_caller_uid*\x8c\x03\n" +
+	"caller_uid\x18\x04 \x01(\rH\x00R\tcallerUid\x88\x01\x01\x12\x1c\n" +
+	"\astep_ms\x18\x05 \x01(\x03H\x01R\x06stepMs\x88\x01\x01B\r\n" +
+	"\v_caller_uidB\n" +
+	"\n" +
+	"\b_step_ms*\x8c\x03\n" +
 	"\vPaymentKind\x12\x1c\n" +
 	"\x18PAYMENT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17PAYMENT_KIND_AUTHORISED\x10\x01\x12\x19\n" +
@@ -979,14 +996,15 @@ const file_ledger_proto_rawDesc = "" +
 	"\x1eCARDHOLDER_VERIFICATION_DEVICE\x10\x05*=\n" +
 	"\tStampKind\x12\x1a\n" +
 	"\x16STAMP_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
-	"\x10STAMP_KIND_STAMP\x10\x01*\xbc\x01\n" +
+	"\x10STAMP_KIND_STAMP\x10\x01*\xd6\x01\n" +
 	"\tAuditKind\x12\x1a\n" +
 	"\x16AUDIT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17AUDIT_KIND_PAN_DETECTED\x10\x01\x12\x1d\n" +
 	"\x19AUDIT_KIND_CHAIN_MISMATCH\x10\x02\x12\x18\n" +
 	"\x14AUDIT_KIND_FALSE_ACK\x10\x03\x12\x1e\n" +
 	"\x1aAUDIT_KIND_QUEUE_SET_ASIDE\x10\x04\x12\x1d\n" +
-	"\x19AUDIT_KIND_BACKEND_FORGOT\x10\x05B+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
+	"\x19AUDIT_KIND_BACKEND_FORGOT\x10\x05\x12\x18\n" +
+	"\x14AUDIT_KIND_TIME_STEP\x10\x06B+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
 
 var (
 	file_ledger_proto_rawDescOnce sync.Once

@@ -224,7 +224,10 @@ type Hello struct {
 	// Random id of this boot. 16 bytes. Empty means unknown.
 	BootId []byte `protobuf:"bytes,3,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
 	// Every lane that has or will have records on this stream, 1 to 64. A batch names its lane by its place in this list.
-	Lanes         []*LaneState `protobuf:"bytes,4,rep,name=lanes,proto3" json:"lanes,omitempty"`
+	Lanes []*LaneState `protobuf:"bytes,4,rep,name=lanes,proto3" json:"lanes,omitempty"`
+	// The terminal's clocks, read as late as can be before this message went out; without boot_id, which is above. They
+	// tie the clock of this boot to the backend's. Unset means unknown.
+	Clock         *Clock `protobuf:"bytes,5,opt,name=clock,proto3" json:"clock,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -283,6 +286,13 @@ func (x *Hello) GetBootId() []byte {
 func (x *Hello) GetLanes() []*LaneState {
 	if x != nil {
 		return x.Lanes
+	}
+	return nil
+}
+
+func (x *Hello) GetClock() *Clock {
+	if x != nil {
+		return x.Clock
 	}
 	return nil
 }
@@ -373,7 +383,10 @@ type Batch struct {
 	Chain []byte `protobuf:"bytes,4,opt,name=chain,proto3" json:"chain,omitempty"`
 	// Numbers that were given to records which no longer exist, in order, before the records. In the ledger lane only after
 	// the queue file was damaged: the backend stores it as an alarm.
-	Lost          []*SeqRange `protobuf:"bytes,5,rep,name=lost,proto3" json:"lost,omitempty"`
+	Lost []*SeqRange `protobuf:"bytes,5,rep,name=lost,proto3" json:"lost,omitempty"`
+	// How long after Hello.clock was read the Welcome came, by the terminal's clock since boot: milliseconds. It bounds how
+	// old Hello.clock was when the backend got it. Range: >= 0. Set in the first batch of a stream; unset means unknown.
+	RoundTripMs   *uint32 `protobuf:"varint,6,opt,name=round_trip_ms,json=roundTripMs,proto3,oneof" json:"round_trip_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -441,6 +454,13 @@ func (x *Batch) GetLost() []*SeqRange {
 		return x.Lost
 	}
 	return nil
+}
+
+func (x *Batch) GetRoundTripMs() uint32 {
+	if x != nil && x.RoundTripMs != nil {
+		return *x.RoundTripMs
+	}
+	return 0
 }
 
 // SeqRange is the numbers from `from` to `to`, both included.
@@ -827,29 +847,32 @@ var File_uplink_proto protoreflect.FileDescriptor
 
 const file_uplink_proto_rawDesc = "" +
 	"\n" +
-	"\fuplink.proto\x12\tstampd.v1\"j\n" +
+	"\fuplink.proto\x12\tstampd.v1\x1a\vevent.proto\"j\n" +
 	"\tToBackend\x12(\n" +
 	"\x05hello\x18\x01 \x01(\v2\x10.stampd.v1.HelloH\x00R\x05hello\x12(\n" +
 	"\x05batch\x18\x02 \x01(\v2\x10.stampd.v1.BatchH\x00R\x05batchB\t\n" +
-	"\amessage\"\x92\x01\n" +
+	"\amessage\"\xba\x01\n" +
 	"\x05Hello\x12\x1f\n" +
 	"\vterminal_id\x18\x01 \x01(\tR\n" +
 	"terminalId\x12#\n" +
 	"\ragent_version\x18\x02 \x01(\tR\fagentVersion\x12\x17\n" +
 	"\aboot_id\x18\x03 \x01(\fR\x06bootId\x12*\n" +
-	"\x05lanes\x18\x04 \x03(\v2\x14.stampd.v1.LaneStateR\x05lanes\"r\n" +
+	"\x05lanes\x18\x04 \x03(\v2\x14.stampd.v1.LaneStateR\x05lanes\x12&\n" +
+	"\x05clock\x18\x05 \x01(\v2\x10.stampd.v1.ClockR\x05clock\"r\n" +
 	"\tLaneState\x12#\n" +
 	"\x04lane\x18\x01 \x01(\x0e2\x0f.stampd.v1.LaneR\x04lane\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\fR\x05epoch\x12\x16\n" +
 	"\x06oldest\x18\x03 \x01(\x04R\x06oldest\x12\x12\n" +
-	"\x04next\x18\x04 \x01(\x04R\x04next\"\x9c\x01\n" +
+	"\x04next\x18\x04 \x01(\x04R\x04next\"\xd7\x01\n" +
 	"\x05Batch\x12\x1d\n" +
 	"\n" +
 	"lane_index\x18\x01 \x01(\rR\tlaneIndex\x12\x1b\n" +
 	"\tfirst_seq\x18\x02 \x01(\x04R\bfirstSeq\x12\x18\n" +
 	"\arecords\x18\x03 \x03(\fR\arecords\x12\x14\n" +
 	"\x05chain\x18\x04 \x01(\fR\x05chain\x12'\n" +
-	"\x04lost\x18\x05 \x03(\v2\x13.stampd.v1.SeqRangeR\x04lost\".\n" +
+	"\x04lost\x18\x05 \x03(\v2\x13.stampd.v1.SeqRangeR\x04lost\x12'\n" +
+	"\rround_trip_ms\x18\x06 \x01(\rH\x00R\vroundTripMs\x88\x01\x01B\x10\n" +
+	"\x0e_round_trip_ms\".\n" +
 	"\bSeqRange\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
 	"\x02to\x18\x02 \x01(\x04R\x02to\"k\n" +
@@ -913,25 +936,27 @@ var file_uplink_proto_goTypes = []any{
 	(*Watermark)(nil),  // 9: stampd.v1.Watermark
 	(*Ack)(nil),        // 10: stampd.v1.Ack
 	(*Reject)(nil),     // 11: stampd.v1.Reject
+	(*Clock)(nil),      // 12: stampd.v1.Clock
 }
 var file_uplink_proto_depIdxs = []int32{
 	3,  // 0: stampd.v1.ToBackend.hello:type_name -> stampd.v1.Hello
 	5,  // 1: stampd.v1.ToBackend.batch:type_name -> stampd.v1.Batch
 	4,  // 2: stampd.v1.Hello.lanes:type_name -> stampd.v1.LaneState
-	0,  // 3: stampd.v1.LaneState.lane:type_name -> stampd.v1.Lane
-	6,  // 4: stampd.v1.Batch.lost:type_name -> stampd.v1.SeqRange
-	8,  // 5: stampd.v1.ToTerminal.welcome:type_name -> stampd.v1.Welcome
-	10, // 6: stampd.v1.ToTerminal.ack:type_name -> stampd.v1.Ack
-	9,  // 7: stampd.v1.Welcome.watermarks:type_name -> stampd.v1.Watermark
-	11, // 8: stampd.v1.Ack.rejects:type_name -> stampd.v1.Reject
-	1,  // 9: stampd.v1.Reject.reason:type_name -> stampd.v1.RejectReason
-	2,  // 10: stampd.v1.UplinkService.Stream:input_type -> stampd.v1.ToBackend
-	7,  // 11: stampd.v1.UplinkService.Stream:output_type -> stampd.v1.ToTerminal
-	11, // [11:12] is the sub-list for method output_type
-	10, // [10:11] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	12, // 3: stampd.v1.Hello.clock:type_name -> stampd.v1.Clock
+	0,  // 4: stampd.v1.LaneState.lane:type_name -> stampd.v1.Lane
+	6,  // 5: stampd.v1.Batch.lost:type_name -> stampd.v1.SeqRange
+	8,  // 6: stampd.v1.ToTerminal.welcome:type_name -> stampd.v1.Welcome
+	10, // 7: stampd.v1.ToTerminal.ack:type_name -> stampd.v1.Ack
+	9,  // 8: stampd.v1.Welcome.watermarks:type_name -> stampd.v1.Watermark
+	11, // 9: stampd.v1.Ack.rejects:type_name -> stampd.v1.Reject
+	1,  // 10: stampd.v1.Reject.reason:type_name -> stampd.v1.RejectReason
+	2,  // 11: stampd.v1.UplinkService.Stream:input_type -> stampd.v1.ToBackend
+	7,  // 12: stampd.v1.UplinkService.Stream:output_type -> stampd.v1.ToTerminal
+	12, // [12:13] is the sub-list for method output_type
+	11, // [11:12] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_uplink_proto_init() }
@@ -939,10 +964,12 @@ func file_uplink_proto_init() {
 	if File_uplink_proto != nil {
 		return
 	}
+	file_event_proto_init()
 	file_uplink_proto_msgTypes[0].OneofWrappers = []any{
 		(*ToBackend_Hello)(nil),
 		(*ToBackend_Batch)(nil),
 	}
+	file_uplink_proto_msgTypes[3].OneofWrappers = []any{}
 	file_uplink_proto_msgTypes[5].OneofWrappers = []any{
 		(*ToTerminal_Welcome)(nil),
 		(*ToTerminal_Ack)(nil),
