@@ -55,7 +55,7 @@ func Encode(events [][]byte) ([]byte, error) {
 // Decode returns the events of a block, which share no memory with it: at least one, at most [MaxEvents] and [MaxBytes].
 //
 // Blocks may come from anywhere: what Decode allocates is bounded by 256 KiB and 8,192 times the length of the block, and
-// by 16 MiB. It takes what [Encode] makes, and the encoding of a wire.TelemetryBlock.
+// by 16 MiB, and what it decides by 65,536 and 512 times the length. It takes what [Encode] makes, and the encoding of a wire.TelemetryBlock.
 func Decode(block []byte) (events [][]byte, err error) {
 	switch {
 	case len(block) == 0:
@@ -118,7 +118,7 @@ func pack(events [][]byte, schema protoreflect.MessageDescriptor) ([]byte, error
 		return nil, p.err
 	}
 	block := p.finish()
-	for p.memory > memoryFor(len(block)) {
+	for !p.within(len(block)) {
 		block = append(block, 0)
 	}
 	return block, nil
@@ -127,7 +127,7 @@ func pack(events [][]byte, schema protoreflect.MessageDescriptor) ([]byte, error
 // unpack opens a block of columns.
 func unpack(block []byte) ([][]byte, error) {
 	p := newPass(newReader(block[1:]))
-	p.allowed = memoryFor(len(block))
+	p.allowed = limitsFor(len(block))
 	count := int(p.raw(0, countBits)) + 1
 	if count > MaxEvents {
 		return nil, errCount

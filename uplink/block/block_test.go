@@ -166,6 +166,46 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+// What a newer terminal sends passes through programs of this schema: what they know is there, and what they don't is kept.
+func TestNewerTerminal(t *testing.T) {
+	extra := protowire.AppendVarint(protowire.AppendTag(nil, 90, protowire.VarintType), 7)
+	extra = protowire.AppendString(protowire.AppendTag(extra, 91, protowire.BytesType), "new")
+	var events [][]byte
+	for i := range 20 {
+		b := &wire.Battery{Name: "BAT0", CapacityPercent: new(uint32(i))}
+		b.ProtoReflect().SetUnknown(extra)
+		e := &wire.Event{Clock: &wire.Clock{BootMs: new(int64(i))}, Body: &wire.Event_Battery{Battery: b}}
+		if i%4 == 3 { // a kind that this schema lacks
+			e.Body = nil
+			e.ProtoReflect().SetUnknown(protowire.AppendBytes(protowire.AppendTag(nil, 60, protowire.BytesType), extra))
+		}
+		events = append(events, encoded(t, e)...)
+	}
+	b := checkRoundTrip(t, events)
+	if b[0] != 1 {
+		t.Error("new fields were not put in columns")
+	}
+	got, err := block.Decode(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, event := range got {
+		e := new(wire.Event)
+		if err := proto.Unmarshal(event, e); err != nil {
+			t.Fatal(err)
+		}
+		battery := e.GetBattery()
+		switch {
+		case i%4 == 3:
+			if e.Body != nil || !bytes.HasSuffix(e.ProtoReflect().GetUnknown(), extra) {
+				t.Errorf("a new kind became %v", e)
+			}
+		case battery.GetCapacityPercent() != uint32(i) || !bytes.Equal(battery.ProtoReflect().GetUnknown(), extra):
+			t.Errorf("a reading with new fields became %v", e)
+		}
+	}
+}
+
 // More kinds of events than have streams of their own.
 func TestRoundTripManyKinds(t *testing.T) {
 	events := rounds(t, 100, blocktest.Options{Jitter: blocktest.Jitter, Times: blocktest.TimesByKind})
@@ -207,13 +247,14 @@ func TestRoundTripLargest(t *testing.T) {
 		different = append(different, &wire.Event{Body: &wire.Event_Lifecycle{Lifecycle: &wire.Lifecycle{Detail: strings.Repeat("y", i)}}})
 	}
 	for name, events := range map[string][][]byte{
-		"1,000 readings":                many,
-		"1 MiB of no events":            large,
-		"1,000 times the same":          same,
-		"1,000 strings":                 encoded(t, different...),
-		"one event of 1 MiB":            {bytes.Repeat([]byte("0123456789abcdef"), block.MaxBytes/16)},
-		"1,000 events with new fields":  newFields(block.MaxEvents),
-		"1,000 events of 60 new fields": manyFields(block.MaxEvents),
+		"1,000 readings":                 many,
+		"1 MiB of no events":             large,
+		"1,000 times the same":           same,
+		"1,000 strings":                  encoded(t, different...),
+		"one event of 1 MiB":             {bytes.Repeat([]byte("0123456789abcdef"), block.MaxBytes/16)},
+		"1,000 events with new fields":   newFields(block.MaxEvents),
+		"1,000 events of 60 new fields":  manyFields(block.MaxEvents),
+		"225,000 values that take turns": turns(block.MaxEvents),
 	} {
 		t.Run(name, func(t *testing.T) { checkRoundTrip(t, events) })
 	}
@@ -239,6 +280,23 @@ func manyFields(n int) [][]byte {
 			b = protowire.AppendBytes(b, []byte{byte(i), byte(i >> 8), byte(f)})
 		}
 		events = append(events, b)
+	}
+	return events
+}
+
+// turns returns events of 225 fields, all of which are one thing in one event and another in the next.
+func turns(n int) [][]byte {
+	var events [][]byte
+	for i := range n {
+		var event, message []byte
+		for f := range 45 {
+			message = protowire.AppendTag(message, protowire.Number(100+f), protowire.VarintType)
+			message = protowire.AppendVarint(message, uint64(f+i%2))
+		}
+		for _, body := range []protowire.Number{1, 20, 21, 22, 23} {
+			event = protowire.AppendBytes(protowire.AppendTag(event, body, protowire.BytesType), message)
+		}
+		events = append(events, event)
 	}
 	return events
 }

@@ -19,6 +19,7 @@ type coder struct {
 	in   []byte
 
 	cost int // measuring: in 1/256 bit
+	work int // decisions and pieces of raw bits so far
 }
 
 // coderMode is what a coder does.
@@ -42,6 +43,7 @@ func newReader(in []byte) *coder {
 
 // bit codes a decision. p is the probability that it is 1, in 1/65536, from 1 to 65535.
 func (c *coder) bit(bit int, p uint32) int {
+	c.work++
 	bound := uint32(uint64(c.span) * uint64(p) >> 16)
 	switch c.mode {
 	case reading:
@@ -83,6 +85,7 @@ func (c *coder) raw(v uint64, n int) uint64 {
 	for n > 0 {
 		k := min(n, 16)
 		n -= k
+		c.work++
 		c.span >>= k
 		part := uint32(v>>n) & (1<<k - 1)
 		if c.mode == reading {

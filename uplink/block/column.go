@@ -30,6 +30,9 @@ func (p *pass) column(f *field) int64 {
 	case styleStreams:
 		v = p.number(f, min(p.set, maxStreams-1), v)
 	}
+	if p.work > p.allowed.work {
+		p.fail(errWork)
+	}
 	f.latest = v
 	return v
 }
@@ -62,7 +65,7 @@ func (p *pass) string(f *field, v int64) int64 {
 	if p.mode == writing {
 		s = p.strings[v]
 	}
-	s = p.literals.bytes(p.coder, s, f.usual.text, p.charge)
+	s = p.literals.bytes(p.coder, s, f.usual.text, p.afford)
 	if p.mode == reading {
 		v = int64(len(p.strings))
 		p.strings = append(p.strings, s)

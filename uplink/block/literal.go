@@ -58,9 +58,9 @@ func (l *literals) number(c *coder, v, usual int64) int64 {
 	return usual + int64(abs)
 }
 
-// bytes codes a string of which usual is a likely value. charge is told its length before it is made, and false ends it.
-// What is returned may be b.
-func (l *literals) bytes(c *coder, b []byte, usual string, charge func(int) bool) []byte {
+// bytes codes a string of which usual is a likely value. afford is told its length and its decisions before it is made,
+// and false ends it. What is returned may be b.
+func (l *literals) bytes(c *coder, b []byte, usual string, afford func(bytes, work int) bool) []byte {
 	if usual != "" && c.flag(asBit(string(b) == usual), &l.same) == 1 {
 		return []byte(usual)
 	}
@@ -68,10 +68,14 @@ func (l *literals) bytes(c *coder, b []byte, usual string, charge func(int) bool
 	if size < 0 || size > MaxBytes {
 		size = MaxBytes + maxMemory // more than there is
 	}
-	if !charge(int(size)) {
+	text := c.flag(asBit(isText(b)), &l.text) == 1
+	each := 1
+	if text {
+		each = 7
+	}
+	if !afford(int(size), int(size)*each) {
 		return nil
 	}
-	text := c.flag(asBit(isText(b)), &l.text) == 1
 	read := b
 	if c.mode == reading {
 		read = make([]byte, size)

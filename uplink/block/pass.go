@@ -1,9 +1,6 @@
 package block
 
-import (
-	"errors"
-	"sync"
-)
+import "sync"
 
 // pass is one way through a block, to write it or to read it. Both ways are the same code, so that a reader makes of each
 // decision what the writer meant.
@@ -16,7 +13,7 @@ type pass struct {
 	set     int      // which set of fields the event at hand has: its place in the root's dictionary
 
 	memory  int // bytes that reading this takes, at most
-	allowed int
+	allowed limits
 	err     error
 }
 
@@ -64,29 +61,7 @@ var beginning = sync.OnceValue(func() *knowledge {
 })
 
 func newPass(c *coder) *pass {
-	return &pass{coder: c, knowledge: *beginning(), allowed: maxMemory}
-}
-
-// What reading takes of memory, in bytes.
-const (
-	memoryOfField  = 2 << 10
-	memoryOfStream = 2 << 10
-	memoryOfEntry  = 128
-	maxMemory      = 8 << 20
-)
-
-// memoryFor returns how much memory a block of that length may take.
-func memoryFor(length int) int { return min(64<<10+length*3<<10, maxMemory) }
-
-var errMemory = errors.New("it holds too much")
-
-// charge counts memory, and reports whether there is any left.
-func (p *pass) charge(bytes int) bool {
-	p.memory += bytes
-	if p.memory > p.allowed {
-		p.fail(errMemory)
-	}
-	return p.err == nil
+	return &pass{coder: c, knowledge: *beginning(), allowed: limits{maxMemory, maxWork}}
 }
 
 // fail ends the pass. The first error is kept.
