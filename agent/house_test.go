@@ -39,7 +39,10 @@ var floors = map[string]int{
 	"uplink/block":            1,
 	"uplink/block/blocktest":  1,
 	"uplink/cli":              1,
+	"uplink/file":             1,
 	"uplink/identity":         1,
+	"uplink/keypair":          1,
+	"uplink/pkcs7":            1,
 	"uplink/wire":             1,
 	"uplink/wire/wireconnect": 1,
 }
@@ -56,6 +59,7 @@ var doors = map[string][]string{
 	"uplink/block":                {"uplink/wire"},
 	"uplink/block/blocktest":      {"uplink/wire"},
 	"uplink/cmd/backend":          {"uplink/backend", "uplink/backend/ca"},
+	"uplink/keypair":              {"uplink/file"},
 	"uplink/wire/wireconnect":     {"uplink/wire"},
 }
 
