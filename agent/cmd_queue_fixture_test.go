@@ -16,7 +16,7 @@ import (
 	"github.com/stampd/stampd/loyalty"
 	"github.com/stampd/stampd/loyalty/ledger"
 	"github.com/stampd/stampd/pci"
-	"github.com/stampd/stampd/uplink"
+	"github.com/stampd/stampd/uplink/block"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -78,7 +78,7 @@ func fixtureClock(t *testing.T) *hal.Clock {
 func (f *fixture) open(t *testing.T) {
 	t.Helper()
 	var err error
-	f.guard = pci.NewGuard(uplink.PackBlock)
+	f.guard = pci.NewGuard(block.Encode)
 	f.queue, err = buffer.Open(buffer.Options{
 		Path: filepath.Join(f.dir, "queue.db"), Terminal: "t-0001", Keys: f.keys, MaxSize: 8 << 20, LedgerReserve: 2 << 20,
 		TelemetryMemory: 1 << 20, SpillAfter: time.Hour, Log: zerolog.Nop(),

@@ -20,6 +20,7 @@ import (
 	"github.com/stampd/stampd/loyalty/ledger"
 	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink"
+	"github.com/stampd/stampd/uplink/block"
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
 )
@@ -61,7 +62,7 @@ func run(ctx context.Context, cfg Config, log zerolog.Logger, version Version) e
 func (a *agent) build() error {
 	cfg := a.cfg
 	a.clock = hal.NewClock(cfg.Hardware.ProcRoot)
-	a.guard = pci.NewGuard(uplink.PackBlock)
+	a.guard = pci.NewGuard(block.Encode)
 
 	var err error
 	if a.queue, err = a.openQueue(); err != nil {

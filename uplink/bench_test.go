@@ -12,11 +12,13 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink"
 	"github.com/stampd/stampd/uplink/backend/ca"
 	"github.com/stampd/stampd/uplink/backend/eventlog"
 	"github.com/stampd/stampd/uplink/backend/gateway"
+	"github.com/stampd/stampd/uplink/block"
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
 )
@@ -57,7 +59,7 @@ func newPair(b *testing.B) *pair {
 	must(b, err)
 	b.Cleanup(func() { _ = p.queue.Close() })
 	p.client = uplink.New(uplink.Options{
-		Queue: p.queue, Backend: listener.Addr().String(), Identity: identity.ID{Merchant: "m-1", Terminal: "t-1"}, AgentVersion: "bench", BootID: make([]byte, 16),
+		Queue: p.queue, Backend: listener.Addr().String(), Identity: identity.ID{Merchant: "m-1", Terminal: "t-1"}, AgentVersion: "bench", Clock: hal.NewClock("/proc"),
 		TLS: uplink.Files{
 			Cert: filepath.Join(certs, "terminal.pem"), Key: filepath.Join(certs, "terminal.key"),
 			CA: filepath.Join(certs, "ca.pem"), ServerName: "localhost",
@@ -124,14 +126,14 @@ func BenchmarkDrainLedger(b *testing.B) {
 // BenchmarkDrainTelemetry empties a queue of readings, 100 a block, likewise.
 func BenchmarkDrainTelemetry(b *testing.B) {
 	p := newPair(b)
-	g := pci.NewGuard(uplink.PackBlock)
-	var block []pci.Clean
+	g := pci.NewGuard(block.Encode)
+	var readings []pci.Clean
 	flush := func() {
-		c, err := g.Pack(block)
+		c, err := g.Pack(readings)
 		must(b, err)
 		_, err = p.queue.AppendTelemetry(c)
 		must(b, err)
-		block = block[:0]
+		readings = readings[:0]
 	}
 	for i := range b.N {
 		c, err := g.Check(&wire.Event{
@@ -141,11 +143,11 @@ func BenchmarkDrainTelemetry(b *testing.B) {
 			}},
 		})
 		must(b, err)
-		if block = append(block, c); len(block) == 100 {
+		if readings = append(readings, c); len(readings) == 100 {
 			flush()
 		}
 	}
-	if len(block) > 0 {
+	if len(readings) > 0 {
 		flush()
 	}
 	b.ResetTimer()
