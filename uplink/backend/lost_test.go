@@ -183,4 +183,3 @@ func count(m map[string]map[uint64]bool) map[string]int {
 	}
 	return n
 }
-
