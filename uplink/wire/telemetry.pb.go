@@ -143,8 +143,11 @@ func (LifecycleKind) EnumDescriptor() ([]byte, []int) {
 	return file_telemetry_proto_rawDescGZIP(), []int{1}
 }
 
-// TelemetryBlock is the payload of a telemetry record: events in the order in which they happened, each the bytes of
-// an Event. The field has the number and the shape of a repeated Event.
+// TelemetryBlock is the plain form of a block, the payload of a telemetry record: events in the order in which they
+// happened, each the bytes of an Event. The field has the number and the shape of a repeated Event. Nothing is ever added:
+// a block that begins with another byte than 0x0A is one of columns, which take a tenth of the bytes or less. Its
+// first byte is its version, and uplink/block/FORMAT.md describes it. Terminals send columns, and the plain form where
+// columns would be longer; a backend takes both.
 type TelemetryBlock struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The events, 1 to 1,000 of them.

@@ -377,7 +377,8 @@ type Batch struct {
 	LaneIndex uint32 `protobuf:"varint,1,opt,name=lane_index,json=laneIndex,proto3" json:"lane_index,omitempty"`
 	// The seq of the first record; the others follow without a gap. Range: >= 1. Always set.
 	FirstSeq uint64 `protobuf:"varint,2,opt,name=first_seq,json=firstSeq,proto3" json:"first_seq,omitempty"`
-	// The records: an Event each in the ledger lane, a TelemetryBlock each in the telemetry lane. 1 to 1,000.
+	// The records: an Event each in the ledger lane, a block of them each in the telemetry lane (see TelemetryBlock).
+	// 1 to 1,000.
 	Records [][]byte `protobuf:"bytes,3,rep,name=records,proto3" json:"records,omitempty"`
 	// The first 8 bytes of the lane's hash chain after the last record. 8 bytes in the ledger lane, else empty.
 	Chain []byte `protobuf:"bytes,4,opt,name=chain,proto3" json:"chain,omitempty"`
