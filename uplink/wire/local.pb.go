@@ -82,6 +82,128 @@ func (UplinkState) EnumDescriptor() ([]byte, []int) {
 	return file_local_proto_rawDescGZIP(), []int{0}
 }
 
+// UplinkStage is a step on the way to the backend.
+type UplinkStage int32
+
+const (
+	// None.
+	UplinkStage_UPLINK_STAGE_UNSPECIFIED UplinkStage = 0
+	// The terminal's own certificate, and the backend's opinion of it.
+	UplinkStage_UPLINK_STAGE_IDENTITY UplinkStage = 1
+	// The name of the backend, or of the proxy.
+	UplinkStage_UPLINK_STAGE_DNS UplinkStage = 2
+	// The connection.
+	UplinkStage_UPLINK_STAGE_TCP UplinkStage = 3
+	// The proxy.
+	UplinkStage_UPLINK_STAGE_PROXY UplinkStage = 4
+	// The handshake, and the backend's certificate.
+	UplinkStage_UPLINK_STAGE_TLS UplinkStage = 5
+	// The stream.
+	UplinkStage_UPLINK_STAGE_GRPC UplinkStage = 6
+)
+
+// Enum value maps for UplinkStage.
+var (
+	UplinkStage_name = map[int32]string{
+		0: "UPLINK_STAGE_UNSPECIFIED",
+		1: "UPLINK_STAGE_IDENTITY",
+		2: "UPLINK_STAGE_DNS",
+		3: "UPLINK_STAGE_TCP",
+		4: "UPLINK_STAGE_PROXY",
+		5: "UPLINK_STAGE_TLS",
+		6: "UPLINK_STAGE_GRPC",
+	}
+	UplinkStage_value = map[string]int32{
+		"UPLINK_STAGE_UNSPECIFIED": 0,
+		"UPLINK_STAGE_IDENTITY":    1,
+		"UPLINK_STAGE_DNS":         2,
+		"UPLINK_STAGE_TCP":         3,
+		"UPLINK_STAGE_PROXY":       4,
+		"UPLINK_STAGE_TLS":         5,
+		"UPLINK_STAGE_GRPC":        6,
+	}
+)
+
+func (x UplinkStage) Enum() *UplinkStage {
+	p := new(UplinkStage)
+	*p = x
+	return p
+}
+
+func (x UplinkStage) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (UplinkStage) Descriptor() protoreflect.EnumDescriptor {
+	return file_local_proto_enumTypes[1].Descriptor()
+}
+
+func (UplinkStage) Type() protoreflect.EnumType {
+	return &file_local_proto_enumTypes[1]
+}
+
+func (x UplinkStage) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use UplinkStage.Descriptor instead.
+func (UplinkStage) EnumDescriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{1}
+}
+
+// TelemetryHold is why telemetry is held back. Payments and stamps never are.
+type TelemetryHold int32
+
+const (
+	// It is not.
+	TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED TelemetryHold = 0
+	// It is not the time of day for it.
+	TelemetryHold_TELEMETRY_HOLD_WINDOW TelemetryHold = 1
+	// What it may cost in a day is used up.
+	TelemetryHold_TELEMETRY_HOLD_LIMIT TelemetryHold = 2
+)
+
+// Enum value maps for TelemetryHold.
+var (
+	TelemetryHold_name = map[int32]string{
+		0: "TELEMETRY_HOLD_UNSPECIFIED",
+		1: "TELEMETRY_HOLD_WINDOW",
+		2: "TELEMETRY_HOLD_LIMIT",
+	}
+	TelemetryHold_value = map[string]int32{
+		"TELEMETRY_HOLD_UNSPECIFIED": 0,
+		"TELEMETRY_HOLD_WINDOW":      1,
+		"TELEMETRY_HOLD_LIMIT":       2,
+	}
+)
+
+func (x TelemetryHold) Enum() *TelemetryHold {
+	p := new(TelemetryHold)
+	*p = x
+	return p
+}
+
+func (x TelemetryHold) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TelemetryHold) Descriptor() protoreflect.EnumDescriptor {
+	return file_local_proto_enumTypes[2].Descriptor()
+}
+
+func (TelemetryHold) Type() protoreflect.EnumType {
+	return &file_local_proto_enumTypes[2]
+}
+
+func (x TelemetryHold) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TelemetryHold.Descriptor instead.
+func (TelemetryHold) EnumDescriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{2}
+}
+
 // RecordPaymentRequest is one step of a payment. The idempotency key is in the payment.
 type RecordPaymentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -730,9 +852,21 @@ type UplinkStatus struct {
 	// Application bytes received, TLS included, since start. Bytes, >= 0.
 	ReceivedBytes uint64 `protobuf:"varint,7,opt,name=received_bytes,json=receivedBytes,proto3" json:"received_bytes,omitempty"`
 	// Streams opened since start. Count, >= 0.
-	Connects      uint64 `protobuf:"varint,8,opt,name=connects,proto3" json:"connects,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Connects uint64 `protobuf:"varint,8,opt,name=connects,proto3" json:"connects,omitempty"`
+	// How far it is while connecting; while waiting, where the last attempt ended. Unspecified otherwise.
+	Stage UplinkStage `protobuf:"varint,9,opt,name=stage,proto3,enum=stampd.v1.UplinkStage" json:"stage,omitempty"`
+	// What to do about last_error, for people. May be empty.
+	Hint string `protobuf:"bytes,10,opt,name=hint,proto3" json:"hint,omitempty"`
+	// The proxy on the way, without its password. Empty means none.
+	Proxy string `protobuf:"bytes,11,opt,name=proxy,proto3" json:"proxy,omitempty"`
+	// Why telemetry is held back now. Unspecified means that it is not.
+	Hold TelemetryHold `protobuf:"varint,12,opt,name=hold,proto3,enum=stampd.v1.TelemetryHold" json:"hold,omitempty"`
+	// When telemetry is next due: milliseconds from now, >= 0. Unset means that it is not held.
+	HeldForMs *int64 `protobuf:"varint,13,opt,name=held_for_ms,json=heldForMs,proto3,oneof" json:"held_for_ms,omitempty"`
+	// Telemetry bytes of this day, TCP and IP estimated. Bytes, >= 0. Unset means that they are not limited.
+	TelemetryBytesToday *uint64 `protobuf:"varint,14,opt,name=telemetry_bytes_today,json=telemetryBytesToday,proto3,oneof" json:"telemetry_bytes_today,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *UplinkStatus) Reset() {
@@ -817,6 +951,48 @@ func (x *UplinkStatus) GetReceivedBytes() uint64 {
 func (x *UplinkStatus) GetConnects() uint64 {
 	if x != nil {
 		return x.Connects
+	}
+	return 0
+}
+
+func (x *UplinkStatus) GetStage() UplinkStage {
+	if x != nil {
+		return x.Stage
+	}
+	return UplinkStage_UPLINK_STAGE_UNSPECIFIED
+}
+
+func (x *UplinkStatus) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+func (x *UplinkStatus) GetProxy() string {
+	if x != nil {
+		return x.Proxy
+	}
+	return ""
+}
+
+func (x *UplinkStatus) GetHold() TelemetryHold {
+	if x != nil {
+		return x.Hold
+	}
+	return TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED
+}
+
+func (x *UplinkStatus) GetHeldForMs() int64 {
+	if x != nil && x.HeldForMs != nil {
+		return *x.HeldForMs
+	}
+	return 0
+}
+
+func (x *UplinkStatus) GetTelemetryBytesToday() uint64 {
+	if x != nil && x.TelemetryBytesToday != nil {
+		return *x.TelemetryBytesToday
 	}
 	return 0
 }
@@ -1293,7 +1469,7 @@ const file_local_proto_rawDesc = "" +
 	"\x05parts\x18\b \x03(\v2\x15.stampd.v1.PartStatusR\x05parts\x126\n" +
 	"\x17cardholder_data_refused\x18\t \x01(\x04R\x15cardholderDataRefused\x12!\n" +
 	"\ffips_enabled\x18\n" +
-	" \x01(\bR\vfipsEnabled\"\xd8\x02\n" +
+	" \x01(\bR\vfipsEnabled\"\xe6\x04\n" +
 	"\fUplinkStatus\x12,\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x16.stampd.v1.UplinkStateR\x05state\x12\x18\n" +
 	"\abackend\x18\x02 \x01(\tR\abackend\x12\x1d\n" +
@@ -1305,9 +1481,18 @@ const file_local_proto_rawDesc = "" +
 	"\n" +
 	"sent_bytes\x18\x06 \x01(\x04R\tsentBytes\x12%\n" +
 	"\x0ereceived_bytes\x18\a \x01(\x04R\rreceivedBytes\x12\x1a\n" +
-	"\bconnects\x18\b \x01(\x04R\bconnectsB\x15\n" +
+	"\bconnects\x18\b \x01(\x04R\bconnects\x12,\n" +
+	"\x05stage\x18\t \x01(\x0e2\x16.stampd.v1.UplinkStageR\x05stage\x12\x12\n" +
+	"\x04hint\x18\n" +
+	" \x01(\tR\x04hint\x12\x14\n" +
+	"\x05proxy\x18\v \x01(\tR\x05proxy\x12,\n" +
+	"\x04hold\x18\f \x01(\x0e2\x18.stampd.v1.TelemetryHoldR\x04hold\x12#\n" +
+	"\vheld_for_ms\x18\r \x01(\x03H\x02R\theldForMs\x88\x01\x01\x127\n" +
+	"\x15telemetry_bytes_today\x18\x0e \x01(\x04H\x03R\x13telemetryBytesToday\x88\x01\x01B\x15\n" +
 	"\x13_next_attempt_in_msB\x0f\n" +
-	"\r_since_ack_ms\"\xa4\x01\n" +
+	"\r_since_ack_msB\x0e\n" +
+	"\f_held_for_msB\x18\n" +
+	"\x16_telemetry_bytes_today\"\xa4\x01\n" +
 	"\n" +
 	"LaneStatus\x12#\n" +
 	"\x04lane\x18\x01 \x01(\x0e2\x0f.stampd.v1.LaneR\x04lane\x12\x14\n" +
@@ -1344,7 +1529,19 @@ const file_local_proto_rawDesc = "" +
 	"\x15UPLINK_STATE_DISABLED\x10\x01\x12\x1b\n" +
 	"\x17UPLINK_STATE_CONNECTING\x10\x02\x12\x17\n" +
 	"\x13UPLINK_STATE_ONLINE\x10\x03\x12\x18\n" +
-	"\x14UPLINK_STATE_WAITING\x10\x042\xf7\x02\n" +
+	"\x14UPLINK_STATE_WAITING\x10\x04*\xb7\x01\n" +
+	"\vUplinkStage\x12\x1c\n" +
+	"\x18UPLINK_STAGE_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15UPLINK_STAGE_IDENTITY\x10\x01\x12\x14\n" +
+	"\x10UPLINK_STAGE_DNS\x10\x02\x12\x14\n" +
+	"\x10UPLINK_STAGE_TCP\x10\x03\x12\x16\n" +
+	"\x12UPLINK_STAGE_PROXY\x10\x04\x12\x14\n" +
+	"\x10UPLINK_STAGE_TLS\x10\x05\x12\x15\n" +
+	"\x11UPLINK_STAGE_GRPC\x10\x06*d\n" +
+	"\rTelemetryHold\x12\x1e\n" +
+	"\x1aTELEMETRY_HOLD_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15TELEMETRY_HOLD_WINDOW\x10\x01\x12\x18\n" +
+	"\x14TELEMETRY_HOLD_LIMIT\x10\x022\xf7\x02\n" +
 	"\fLocalService\x12R\n" +
 	"\rRecordPayment\x12\x1f.stampd.v1.RecordPaymentRequest\x1a .stampd.v1.RecordPaymentResponse\x12L\n" +
 	"\vAwardStamps\x12\x1d.stampd.v1.AwardStampsRequest\x1a\x1e.stampd.v1.AwardStampsResponse\x12E\n" +
@@ -1364,54 +1561,58 @@ func file_local_proto_rawDescGZIP() []byte {
 	return file_local_proto_rawDescData
 }
 
-var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
 var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_local_proto_goTypes = []any{
 	(UplinkState)(0),              // 0: stampd.v1.UplinkState
-	(*RecordPaymentRequest)(nil),  // 1: stampd.v1.RecordPaymentRequest
-	(*RecordPaymentResponse)(nil), // 2: stampd.v1.RecordPaymentResponse
-	(*AwardStampsRequest)(nil),    // 3: stampd.v1.AwardStampsRequest
-	(*AwardStampsResponse)(nil),   // 4: stampd.v1.AwardStampsResponse
-	(*GetCardRequest)(nil),        // 5: stampd.v1.GetCardRequest
-	(*GetCardResponse)(nil),       // 6: stampd.v1.GetCardResponse
-	(*Card)(nil),                  // 7: stampd.v1.Card
-	(*StatusRequest)(nil),         // 8: stampd.v1.StatusRequest
-	(*StatusResponse)(nil),        // 9: stampd.v1.StatusResponse
-	(*UplinkStatus)(nil),          // 10: stampd.v1.UplinkStatus
-	(*LaneStatus)(nil),            // 11: stampd.v1.LaneStatus
-	(*QueueStatus)(nil),           // 12: stampd.v1.QueueStatus
-	(*PartStatus)(nil),            // 13: stampd.v1.PartStatus
-	(*FlushRequest)(nil),          // 14: stampd.v1.FlushRequest
-	(*FlushResponse)(nil),         // 15: stampd.v1.FlushResponse
-	(*ErrorDetail)(nil),           // 16: stampd.v1.ErrorDetail
-	(*Payment)(nil),               // 17: stampd.v1.Payment
-	(Lane)(0),                     // 18: stampd.v1.Lane
+	(UplinkStage)(0),              // 1: stampd.v1.UplinkStage
+	(TelemetryHold)(0),            // 2: stampd.v1.TelemetryHold
+	(*RecordPaymentRequest)(nil),  // 3: stampd.v1.RecordPaymentRequest
+	(*RecordPaymentResponse)(nil), // 4: stampd.v1.RecordPaymentResponse
+	(*AwardStampsRequest)(nil),    // 5: stampd.v1.AwardStampsRequest
+	(*AwardStampsResponse)(nil),   // 6: stampd.v1.AwardStampsResponse
+	(*GetCardRequest)(nil),        // 7: stampd.v1.GetCardRequest
+	(*GetCardResponse)(nil),       // 8: stampd.v1.GetCardResponse
+	(*Card)(nil),                  // 9: stampd.v1.Card
+	(*StatusRequest)(nil),         // 10: stampd.v1.StatusRequest
+	(*StatusResponse)(nil),        // 11: stampd.v1.StatusResponse
+	(*UplinkStatus)(nil),          // 12: stampd.v1.UplinkStatus
+	(*LaneStatus)(nil),            // 13: stampd.v1.LaneStatus
+	(*QueueStatus)(nil),           // 14: stampd.v1.QueueStatus
+	(*PartStatus)(nil),            // 15: stampd.v1.PartStatus
+	(*FlushRequest)(nil),          // 16: stampd.v1.FlushRequest
+	(*FlushResponse)(nil),         // 17: stampd.v1.FlushResponse
+	(*ErrorDetail)(nil),           // 18: stampd.v1.ErrorDetail
+	(*Payment)(nil),               // 19: stampd.v1.Payment
+	(Lane)(0),                     // 20: stampd.v1.Lane
 }
 var file_local_proto_depIdxs = []int32{
-	17, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
-	7,  // 1: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
-	7,  // 2: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
-	10, // 3: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
-	11, // 4: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
-	12, // 5: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
-	13, // 6: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
+	19, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
+	9,  // 1: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
+	9,  // 2: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
+	12, // 3: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
+	13, // 4: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
+	14, // 5: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
+	15, // 6: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
 	0,  // 7: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
-	18, // 8: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
-	1,  // 9: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
-	3,  // 10: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
-	5,  // 11: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
-	8,  // 12: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
-	14, // 13: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
-	2,  // 14: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
-	4,  // 15: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
-	6,  // 16: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
-	9,  // 17: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
-	15, // 18: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
-	14, // [14:19] is the sub-list for method output_type
-	9,  // [9:14] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	1,  // 8: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
+	2,  // 9: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
+	20, // 10: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
+	3,  // 11: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
+	5,  // 12: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
+	7,  // 13: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
+	10, // 14: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
+	16, // 15: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
+	4,  // 16: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
+	6,  // 17: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
+	8,  // 18: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
+	11, // 19: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
+	17, // 20: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
+	16, // [16:21] is the sub-list for method output_type
+	11, // [11:16] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_local_proto_init() }
@@ -1428,7 +1629,7 @@ func file_local_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_local_proto_rawDesc), len(file_local_proto_rawDesc)),
-			NumEnums:      1,
+			NumEnums:      3,
 			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   1,
