@@ -108,14 +108,15 @@ func (a *agent) build() error {
 	})
 	a.collector = collect.New(collect.Options{
 		Board: a.board, Clock: a.clock, Guard: a.guard, Sink: a.queue,
-		Version:      a.version.Version,
-		BatteryEvery: cfg.Telemetry.BatteryEvery.Duration,
-		HostEvery:    cfg.Telemetry.HostEvery.Duration,
-		AppEvery:     cfg.Telemetry.AppEvery.Duration,
-		Jitter:       cfg.Telemetry.Jitter,
-		BlockEvery:   cfg.Telemetry.BlockEvery.Duration,
-		Violated:     a.violated,
-		Log:          a.log.With().Str("part", "collect").Logger(),
+		Version:           a.version.Version,
+		BatteryEvery:      cfg.Telemetry.BatteryEvery.Duration,
+		HostEvery:         cfg.Telemetry.HostEvery.Duration,
+		AppEvery:          cfg.Telemetry.AppEvery.Duration,
+		Jitter:            cfg.Telemetry.Jitter,
+		BlockEvery:        cfg.Telemetry.BlockEvery.Duration,
+		SpillBelowPercent: cfg.Queue.SpillBelow,
+		Violated:          a.violated,
+		Log:               a.log.With().Str("part", "collect").Logger(),
 	})
 	a.api, err = localapi.Listen(localapi.Options{
 		Socket:    cfg.Local.Socket,
