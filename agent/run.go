@@ -77,7 +77,7 @@ func (a *agent) build() error {
 		},
 		Identity:           own,
 		AgentVersion:       a.version.Version,
-		BootID:             a.clock.BootID(),
+		Clock:              a.clock,
 		Window:             cfg.Uplink.Window,
 		BatchBytes:         int(cfg.Uplink.BatchSize),
 		BackoffMin:         cfg.Uplink.BackoffMin.Duration,
@@ -86,7 +86,6 @@ func (a *agent) build() error {
 		StallAfter:         cfg.Uplink.StallAfter.Duration,
 		Keepalive:          cfg.Uplink.Keepalive.Duration,
 		Alarm:              a.audit,
-		ServerTime:         a.clock.SetServerTime,
 		Log:                a.log.With().Str("part", "uplink").Logger(),
 	})
 	a.ledger, err = ledger.New(ledger.Options{

@@ -12,55 +12,62 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// serverTolerance is how far the wall clock may be from the backend's and still agree with it: a round trip over a slow
-// cellular link, and no more.
-const serverTolerance = 2 * time.Second
-
-// A wall clock outside these times, in milliseconds since 1970, was never set: it starts at the epoch of a board or of its
-// firmware, or has wrapped.
-const (
-	oldestWall = 1_704_067_200_000 // 2024-01-01T00:00:00Z
-	newestWall = 2_145_916_800_000 // 2038-01-01T00:00:00Z, too late
-)
-
-// Clock reads every clock that the terminal has. It is safe for concurrent use, and sets none of them.
+// Clock reads every clock that the terminal has, and knows what the backend's shows. It is safe for concurrent use, and
+// sets none of them.
+//
+// The wall clock can be wrong, and can be set at any time. The clock since boot can't: it is what times are told apart
+// by, and what the backend's time is kept against. Waiting needs neither: Go's timers and time.Since use CLOCK_MONOTONIC,
+// which nobody can set, and which stands still in suspend. Where time asleep must count, as it must in a reading's age or
+// in the answer to "how long ago", SinceBoot is the clock to use.
 type Clock struct {
-	bootID       []byte
-	wall         func() time.Time
-	sinceBoot    func() (time.Duration, bool)
-	synchronised func() bool
+	ClockSources
+	steps chan time.Duration
 
-	mu sync.Mutex // guards server
-	// server is the backend's time at the moment of boot, by its own clock; zero until it is known. Unlike the wall
-	// clock it does not move when somebody sets the date.
-	server time.Time
+	mu       sync.Mutex // guards what follows
+	earliest time.Time  // no wall clock before this was ever set
+	server   anchor     // the backend's clock
+	booted   int64      // the moment of boot by the wall clock, in milliseconds since 1970, at the last reading
+	readAt   time.Duration
+	compared bool // there was a reading
+}
+
+// ClockSources are the clocks behind a [Clock]. All of them are set.
+type ClockSources struct {
+	BootID       []byte // 16 bytes, or nil when unknown
+	Wall         func() time.Time
+	SinceBoot    func() (time.Duration, bool) // CLOCK_BOOTTIME, suspend included; false when it can't be read
+	Synchronised func() bool                  // whether NTP disciplines the wall clock
 }
 
 // NewClock returns the clock of the machine whose procfs is at procRoot, normally /proc. It never fails: without a boot
 // id at <procRoot>/sys/kernel/random/boot_id, that stays unknown.
 func NewClock(procRoot string) *Clock {
-	return &Clock{
-		bootID:       readBootID(procRoot),
-		wall:         time.Now,
-		sinceBoot:    sinceBoot,
-		synchronised: synchronised,
-	}
+	return NewClockOf(ClockSources{
+		BootID:       readBootID(procRoot),
+		Wall:         time.Now,
+		SinceBoot:    sinceBoot,
+		Synchronised: synchronised,
+	})
+}
+
+// NewClockOf returns a clock that reads the given sources.
+func NewClockOf(s ClockSources) *Clock {
+	return &Clock{ClockSources: s, steps: make(chan time.Duration, 1), earliest: oldestWall}
 }
 
 // Now returns the time by every clock. The wall clock is as read, right or wrong; how far it can be trusted is in the
 // confidence. The caller owns the message.
 func (c *Clock) Now() *wire.Clock {
-	wall := c.wall()
-	ms := wall.UnixMilli()
-	now := &wire.Clock{WallUnixMs: &ms, BootId: c.BootID()}
-	boot, known := c.sinceBoot()
+	wall, boot, known := c.read()
+	now := &wire.Clock{WallUnixMs: new(wall.UnixMilli()), BootId: c.BootID()}
 	if known {
 		now.BootMs = new(boot.Milliseconds())
+		c.compare(wall, boot)
 	}
 	switch {
-	case ms < oldestWall || ms >= newestWall:
+	case !c.plausible(wall):
 		now.Confidence = wire.ClockConfidence_CLOCK_CONFIDENCE_UNSET
-	case c.synchronised():
+	case c.Synchronised():
 		now.Confidence = wire.ClockConfidence_CLOCK_CONFIDENCE_NTP
 	case known && c.agrees(wall, boot):
 		now.Confidence = wire.ClockConfidence_CLOCK_CONFIDENCE_NETWORK
@@ -71,28 +78,22 @@ func (c *Clock) Now() *wire.Clock {
 }
 
 // BootID returns the random id of this boot: 16 bytes, or nil when unknown. The caller owns them.
-func (c *Clock) BootID() []byte { return slices.Clone(c.bootID) }
+func (c *Clock) BootID() []byte { return slices.Clone(c.ClockSources.BootID) }
 
-// SetServerTime tells the clock what time the backend has now. As long as the wall clock stays within two seconds of
-// that, readings are of NETWORK confidence at least. The wall clock itself is not touched.
-func (c *Clock) SetServerTime(now time.Time) {
-	boot, known := c.sinceBoot()
-	if !known {
-		return
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.server = now.Add(-boot)
-}
+// apart is the longest that two readings may be apart and still count as one.
+const apart = 10 * time.Millisecond
 
-// agrees tells whether the wall clock shows what the backend's clock shows, at boot after the start of the machine.
-func (c *Clock) agrees(wall time.Time, boot time.Duration) bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.server.IsZero() {
-		return false
+// read reads both clocks as good as at once: between the two, a busy machine may do something else, or be suspended.
+func (c *Clock) read() (wall time.Time, boot time.Duration, known bool) {
+	for range 4 {
+		before, ok := c.SinceBoot()
+		wall = c.Wall()
+		boot, known = c.SinceBoot()
+		if !ok || !known || boot-before <= apart {
+			break
+		}
 	}
-	return wall.Sub(c.server.Add(boot)).Abs() <= serverTolerance
+	return wall, boot, known
 }
 
 // readBootID returns the id of this boot as 16 bytes, or nil: the kernel writes it as a UUID (random(4)).

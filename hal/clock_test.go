@@ -18,6 +18,9 @@ const (
 	ntp     = wire.ClockConfidence_CLOCK_CONFIDENCE_NTP
 )
 
+// day is when most of these tests play.
+var day = time.Date(2026, time.March, 3, 12, 0, 0, 0, time.UTC)
+
 // bench is a clock whose every source can be set.
 type bench struct {
 	wall   time.Time
@@ -27,19 +30,23 @@ type bench struct {
 }
 
 func (b *bench) clock() *Clock {
-	return &Clock{
-		wall:         func() time.Time { return b.wall },
-		sinceBoot:    func() (time.Duration, bool) { return b.boot, !b.noBoot },
-		synchronised: func() bool { return b.sync },
-	}
+	return NewClockOf(ClockSources{
+		Wall:         func() time.Time { return b.wall },
+		SinceBoot:    func() (time.Duration, bool) { return b.boot, !b.noBoot },
+		Synchronised: func() bool { return b.sync },
+	})
 }
 
+// pass lets time pass.
+func (b *bench) pass(d time.Duration) { b.wall, b.boot = b.wall.Add(d), b.boot+d }
+
 func TestClockConfidence(t *testing.T) {
-	oldest, newest := time.UnixMilli(oldestWall), time.UnixMilli(newestWall)
-	day := time.Date(2026, time.March, 3, 12, 0, 0, 0, time.UTC)
+	newest := oldestWall.AddDate(life, 0, 0)
+	wrap := time.Date(2038, time.January, 19, 3, 14, 8, 0, time.UTC) // what 32 bits with a sign don't hold
 	for _, test := range []struct {
 		name   string
 		wall   time.Time
+		built  time.Time
 		sync   bool
 		server time.Duration // the backend's time, from wall; unknown when none is set
 		none   bool
@@ -47,26 +54,39 @@ func TestClockConfidence(t *testing.T) {
 	}{
 		{name: "epoch of a board", wall: time.Unix(0, 0), none: true, want: unset},
 		{name: "before 1970", wall: time.Unix(-1, 0), none: true, want: unset},
-		{name: "last moment of 2023", wall: oldest.Add(-1), none: true, want: unset},
-		{name: "first moment of 2024", wall: oldest, none: true, want: rtc},
-		{name: "last moment of 2037", wall: newest.Add(-1), none: true, want: rtc},
-		{name: "first moment of 2038", wall: newest, none: true, want: unset},
+		{name: "1901, where 32 bits begin", wall: time.Unix(-1<<31, 0), none: true, want: unset},
+		{name: "2106, where they end without a sign", wall: time.Unix(1<<32-1, 0), none: true, want: unset},
+		{name: "last moment of 2023", wall: oldestWall.Add(-1), none: true, want: unset},
+		{name: "first moment of 2024", wall: oldestWall, none: true, want: rtc},
+		{name: "last moment of the last year", wall: newest.Add(-1), none: true, want: rtc},
+		{name: "after the last year", wall: newest, none: true, want: unset},
+		{name: "last second of 32 bits", wall: wrap.Add(-1), none: true, want: rtc},
+		{name: "the second after", wall: wrap, none: true, want: rtc},
+		{name: "NTP the second after", wall: wrap, sync: true, none: true, want: ntp},
+		{name: "backend agrees the second after", wall: wrap, want: network},
+		{name: "built the day after", wall: day, built: day.AddDate(0, 0, 1), none: true, want: unset},
+		{name: "built the day before", wall: day, built: day.AddDate(0, 0, -1), none: true, want: rtc},
+		{name: "built before anything was", wall: day, built: time.Unix(0, 0), none: true, want: rtc},
+		{name: "built late, in use for long", wall: newest.AddDate(5, 0, 0), built: day.AddDate(10, 0, 0), none: true, want: rtc},
 		{name: "epoch, and the kernel claims NTP", wall: time.Unix(0, 0), sync: true, none: true, want: unset},
 		{name: "epoch, and the backend agrees", wall: time.Unix(0, 0), want: unset},
+		{name: "2106, and the backend agrees", wall: time.Unix(1<<32-1, 0), want: unset},
 		{name: "nothing known", wall: day, none: true, want: rtc},
 		{name: "NTP", wall: day, sync: true, none: true, want: ntp},
 		{name: "backend agrees", wall: day, want: network},
 		{name: "backend 2 s ahead", wall: day, server: 2 * time.Second, want: network},
 		{name: "backend 2 s behind", wall: day, server: -2 * time.Second, want: network},
-		{name: "backend more than 2 s ahead", wall: day, server: 2*time.Second + 1, want: rtc},
+		{name: "backend more than 2 s ahead", wall: day, server: 2*time.Second + tick + 1, want: rtc},
 		{name: "backend a day behind", wall: day, server: -24 * time.Hour, want: rtc},
 		{name: "NTP, and the backend agrees", wall: day, sync: true, want: ntp},
+		{name: "NTP, and the backend lies", wall: day, sync: true, server: 365 * 24 * time.Hour, want: ntp},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			b := bench{wall: test.wall, boot: time.Hour, sync: test.sync}
 			c := b.clock()
+			c.SetEarliest(test.built)
 			if !test.none {
-				c.SetServerTime(test.wall.Add(test.server))
+				c.SetServerTime(test.wall.Add(test.server), 0)
 			}
 			now := c.Now()
 			if now.Confidence != test.want {
@@ -82,35 +102,40 @@ func TestClockConfidence(t *testing.T) {
 	}
 }
 
-// The confidence that the backend gave must not outlive a step of the wall clock, and must come back with a new check.
-func TestClockServerTimeAfterStep(t *testing.T) {
-	b := bench{wall: time.UnixMilli(oldestWall).Add(24 * time.Hour), boot: time.Minute}
-	c := b.clock()
-	pass := func(d time.Duration) { b.wall, b.boot = b.wall.Add(d), b.boot+d }
-	expect := func(when string, want wire.ClockConfidence) {
-		t.Helper()
-		if got := c.Now().Confidence; got != want {
-			t.Errorf("%s: confidence is %v, want %v", when, got, want)
-		}
-	}
-	c.SetServerTime(b.wall)
-	pass(100 * 24 * time.Hour)
-	expect("a hundred days later", network)
-	b.wall = b.wall.Add(time.Hour)
-	expect("after somebody set the date", rtc)
-	c.SetServerTime(b.wall)
-	expect("after the backend agreed with the new date", network)
-	c.SetServerTime(b.wall.Add(time.Hour))
-	expect("after the backend no longer agreed", rtc)
-}
-
 func TestClockWithoutBootTime(t *testing.T) {
-	b := bench{wall: time.UnixMilli(oldestWall), noBoot: true}
+	b := bench{wall: oldestWall, noBoot: true}
 	c := b.clock()
-	c.SetServerTime(b.wall)
+	if c.SetServerTime(b.wall, 0) {
+		t.Error("the backend's time was kept against nothing")
+	}
 	now := c.Now()
 	if now.BootMs != nil || now.Confidence != rtc {
 		t.Errorf("got %v; want an unknown time since boot, and RTC", now)
+	}
+}
+
+// A machine that does something else between two readings must not make the clocks seem to differ.
+func TestClockReadsAtOnce(t *testing.T) {
+	b := bench{wall: day, boot: time.Hour}
+	c := b.clock()
+	c.Now()
+	interrupted := false
+	c.Wall = func() time.Time {
+		wall := b.wall
+		if !interrupted {
+			interrupted = true
+			b.pass(time.Minute)
+		}
+		return wall
+	}
+	now := c.Now()
+	if want := day.Add(time.Minute).UnixMilli(); now.GetWallUnixMs() != want || now.GetBootMs() != 61*time.Minute.Milliseconds() {
+		t.Errorf("read %v, want both clocks after the interruption", now)
+	}
+	select {
+	case by := <-c.Steps():
+		t.Errorf("an interruption counts as a step of %v", by)
+	default:
 	}
 }
 
@@ -175,7 +200,8 @@ func TestClockConcurrently(t *testing.T) {
 	for range 8 {
 		wg.Go(func() {
 			for range 100 {
-				c.SetServerTime(time.Now())
+				c.SetServerTime(time.Now(), 0)
+				c.SetEarliest(day)
 				if c.Now().BootMs == nil {
 					t.Error("time since boot is unknown")
 				}
@@ -183,4 +209,9 @@ func TestClockConcurrently(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	select {
+	case by := <-c.Steps():
+		t.Errorf("the clock stepped by %v", by)
+	default:
+	}
 }

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/credentials"
 
 	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink"
 	"github.com/stampd/stampd/uplink/backend/ca"
@@ -74,7 +75,7 @@ func newBench(t *testing.T, serve func(certs string) (address string), edit func
 	}
 	t.Cleanup(func() { _ = b.queue.Close() })
 	options := uplink.Options{
-		Queue: b.queue, Backend: serve(b.certs), Identity: identity.ID{Merchant: "m-1", Terminal: "t-1"}, AgentVersion: "test", BootID: make([]byte, 16),
+		Queue: b.queue, Backend: serve(b.certs), Identity: identity.ID{Merchant: "m-1", Terminal: "t-1"}, AgentVersion: "test", Clock: hal.NewClock("/proc"),
 		TLS:    uplink.Files{Cert: b.file("terminal.pem"), Key: b.file("terminal.key"), CA: b.file("ca.pem"), ServerName: "localhost"},
 		Window: 8, BatchBytes: 256 << 10, BackoffMin: time.Millisecond, BackoffMax: 20 * time.Millisecond,
 		StallAfter: 10 * time.Second, Keepalive: time.Minute,

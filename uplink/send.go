@@ -111,6 +111,7 @@ func (s *session) sendBatch(c *cursor) (bool, error) {
 	if len(batch.Records) == 0 && len(batch.Lost) == 0 {
 		return false, nil
 	}
+	batch.RoundTripMs, s.roundTrip = s.roundTrip, nil
 	s.owing.Lock()
 	c.mu.Lock()
 	c.sent = last.last

@@ -42,6 +42,9 @@ type session struct {
 	lanes  []*cursor
 	acks   chan struct{} // a token when an ack has made room in the window
 
+	asked     *int64  // Hello.clock.boot_ms
+	roundTrip *uint32 // milliseconds from then to the Welcome, until the backend was told
+
 	owing sync.Mutex  // held to see whether the backend owes an answer and set stall by it
 	stall *time.Timer // ends the session when it owes one for too long
 }
@@ -52,6 +55,7 @@ func (c *Client) session(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	judgeBy(c.Clock, tlsConfig)
 	conn, err := grpc.NewClient("passthrough:///"+c.Backend,
 		grpc.WithTransportCredentials(credentials.NewTLS(tlsConfig)),
 		grpc.WithContextDialer(c.meter.dial),
@@ -104,11 +108,12 @@ func (s *session) open(ctx context.Context, conn *grpc.ClientConn) error {
 	s.stream = stream
 	states := s.Queue.Lanes()
 	states = choose(states)
-	hello := &wire.Hello{TerminalId: s.Identity.Terminal, AgentVersion: s.AgentVersion, BootId: s.BootID}
+	hello := &wire.Hello{TerminalId: s.Identity.Terminal, AgentVersion: s.AgentVersion, BootId: s.Clock.BootID()}
 	for i, l := range states {
 		s.lanes = append(s.lanes, &cursor{id: l.LaneID, index: uint32(i)})
 		hello.Lanes = append(hello.Lanes, &wire.LaneState{Lane: wire.Lane(l.Lane), Epoch: l.Epoch[:], Oldest: l.Oldest, Next: l.Next})
 	}
+	s.tell(hello)
 	if err := stream.Send(&wire.ToBackend{Message: &wire.ToBackend_Hello{Hello: hello}}); err != nil {
 		_, err = stream.Recv() // it has the reason
 		return explain(err)
@@ -145,6 +150,7 @@ func (s *session) welcomed(ctx context.Context, w *wire.Welcome, states []buffer
 		return errors.New("backend's welcome does not answer the hello")
 	}
 	s.stall.Stop()
+	s.learn(w)
 	for i, mark := range w.GetWatermarks() {
 		c, held := s.lanes[i], states[i]
 		if mark.GetThrough() >= held.Next {
@@ -171,8 +177,5 @@ func (s *session) welcomed(ctx context.Context, w *wire.Welcome, states []buffer
 	default:
 	}
 	s.Log.Info().Str("backend", s.Backend).Msg("uplink is up")
-	if s.ServerTime != nil {
-		s.ServerTime(time.UnixMilli(w.GetServerUnixMs()))
-	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
 )
@@ -23,7 +24,7 @@ type Options struct {
 	TLS          Files
 	Identity     identity.ID // the certificate must bear it
 	AgentVersion string
-	BootID       []byte // 16 bytes, or empty when unknown
+	Clock        *hal.Clock // the backend is told what it shows, and it is told what the backend's shows
 
 	Window             int           // ledger batches in flight, at most
 	BatchBytes         int           // payload of one batch, at most; a single larger record goes alone
@@ -33,9 +34,8 @@ type Options struct {
 	StallAfter         time.Duration // a backend that owes an answer for longer is given up
 	Keepalive          time.Duration // silence after which the link is probed: less than the carrier's NAT timeout
 
-	Alarm      func(*wire.Audit)   // told of a backend that contradicts the queue
-	ServerTime func(now time.Time) // told of the backend's clock at each welcome
-	Log        zerolog.Logger
+	Alarm func(*wire.Audit) // told of a backend that contradicts the queue
+	Log   zerolog.Logger
 }
 
 // Files are the PEM files of the terminal's identity. They are read at each attempt, so that renewed ones are used

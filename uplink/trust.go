@@ -1,0 +1,82 @@
+package uplink
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"time"
+
+	"github.com/stampd/stampd/hal"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// judgeBy makes cfg judge the server's certificates by the terminal's clock, as well as that is known.
+//
+// A clock that was checked since boot is right, and certificates are judged by it alone. One that was not can be wrong,
+// and a terminal that refused every certificate for it would never learn the time from the backend. So, in this order:
+//
+//   - The time that the backend told since boot, if it did.
+//   - The wall clock, if it was ever set, or the latest time at which one of the certificates begins, if that is later. An
+//     authority does not sign what begins in the future, so its signature says that this moment is past.
+//   - Without a wall clock, the latest such time, or the time at which the program was built, or the terminal's own
+//     certificate begins, if that is later.
+//
+// Names, signatures and uses are checked as ever. What is lost is that a certificate which expired after the latest of
+// those times is taken for a valid one, until the clock has been checked: whoever has a backend's old key, and the
+// terminal's network, and a terminal whose clock was never set, can act as its backend until then. Not with a key whose
+// certificate ended before the terminal's own began, though, and that is renewed every two months.
+func judgeBy(clock *hal.Clock, cfg *tls.Config) {
+	cfg.Time = clock.Wall
+	now := clock.Now()
+	if now.GetConfidence() >= wire.ClockConfidence_CLOCK_CONFIDENCE_NETWORK {
+		return
+	}
+	floor := clock.Earliest()
+	if now.GetConfidence() == wire.ClockConfidence_CLOCK_CONFIDENCE_RTC {
+		floor = clock.Wall()
+	}
+	// Package crypto/tls would judge by one time for all, before the certificates are known; verify takes its place.
+	cfg.InsecureSkipVerify = true
+	cfg.VerifyConnection = func(state tls.ConnectionState) error {
+		if told, _, known := clock.ServerTime(); known {
+			err := verify(cfg, state, told)
+			if err == nil || now.GetConfidence() == wire.ClockConfidence_CLOCK_CONFIDENCE_UNSET {
+				return err
+			}
+		}
+		return verify(cfg, state, latest(floor, cfg, state))
+	}
+}
+
+// latest returns the latest of floor and the times from which the certificates of both sides are valid.
+func latest(floor time.Time, cfg *tls.Config, state tls.ConnectionState) time.Time {
+	for _, own := range cfg.Certificates {
+		if own.Leaf != nil && own.Leaf.NotBefore.After(floor) {
+			floor = own.Leaf.NotBefore
+		}
+	}
+	for _, c := range state.PeerCertificates {
+		if c.NotBefore.After(floor) {
+			floor = c.NotBefore
+		}
+	}
+	return floor
+}
+
+// verify checks the server's certificates as crypto/tls does, as of the given time.
+func verify(cfg *tls.Config, state tls.ConnectionState, at time.Time) error {
+	if len(state.PeerCertificates) == 0 {
+		return fmt.Errorf("the backend has shown no certificate")
+	}
+	between := x509.NewCertPool()
+	for _, c := range state.PeerCertificates[1:] {
+		between.AddCert(c)
+	}
+	_, err := state.PeerCertificates[0].Verify(x509.VerifyOptions{
+		Roots: cfg.RootCAs, Intermediates: between, DNSName: cfg.ServerName, CurrentTime: at,
+	})
+	if err != nil {
+		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+	}
+	return nil
+}
