@@ -37,23 +37,31 @@ func (f *floor) add(round []*wire.Event) {
 
 func (f *floor) walk(name string, m protoreflect.Message) {
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
-		field := name + "." + string(fd.Name())
-		switch x := v.Interface().(type) {
-		case int32:
-			f.delta(field, field, int64(x))
-		case int64:
-			f.delta(field, field, x)
-		case uint32:
-			f.delta(field, field, int64(x))
-		case uint64:
-			f.delta(field, field, int64(x))
-		case bool:
-			f.delta(field, field, int64(len(fmt.Sprint(x))))
-		case protoreflect.EnumNumber:
-			f.delta(field, field, int64(x))
+		if number, ok := numberIn(v); ok {
+			field := name + "." + string(fd.Name())
+			f.delta(field, field, number)
 		}
 		return true
 	})
+}
+
+// numberIn returns the number that a value is, if it is one.
+func numberIn(v protoreflect.Value) (int64, bool) {
+	switch x := v.Interface().(type) {
+	case int32:
+		return int64(x), true
+	case int64:
+		return x, true
+	case uint32:
+		return int64(x), true
+	case uint64:
+		return int64(x), true
+	case bool:
+		return int64(len(fmt.Sprint(x))), true
+	case protoreflect.EnumNumber:
+		return int64(x), true
+	}
+	return 0, false
 }
 
 // delta counts the difference of a value to the last one of that name.
