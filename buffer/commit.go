@@ -14,16 +14,20 @@ const trimChunk = 1024
 // op is one caller's wish, and what became of it.
 type op struct {
 	fn       func(*Tx) error      // a caller's writes; its error undoes them and nothing else
-	internal func(*commit) error  // the queue's own writes; its error undoes the commit
+	internal func(*commit) error  // the queue's own writes, to the file; its error undoes the commit
 	err      error                // what fn returned, or that there was no room
 	done     func(committed bool) // told in the end, with the queue's lock held; may be nil
 }
 
-// commit is one transaction on the file, on behalf of a batch of ops.
+// commit is one step of the queue, on behalf of a batch of ops. It goes into the journal, or, together with everything
+// that the journal holds, into the file.
 type commit struct {
 	q       *Queue
-	tx      *bolt.Tx
+	tx      *bolt.Tx              // of the file: to read, or to write when poured is set
+	poured  bool                  // the file takes over what the journal holds
+	turned  bool                  // q.turn is locked
 	ledger  laneRecord            // the ledger lane as it will be
+	staged  *overlay              // what the callers wrote
 	trims   map[LaneID]laneRecord // lanes whose acknowledged records were removed, as they will be
 	dirty   bool                  // something was written
 	freed   int64                 // bytes of records removed, roughly
@@ -55,41 +59,56 @@ func (q *Queue) commitBatch(batch []*op) error {
 	}
 	q.file.RLock()
 	c, err := q.transact(batch)
+	q.tell(c, batch, err)
 	q.file.RUnlock()
 	if err != nil {
 		q.fail(err)
 	}
+	return err
+}
 
+// tell makes the outcome of a commit known.
+func (q *Queue) tell(c *commit, batch []*op, err error) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if err == nil && c.dirty {
 		q.commits++
 		q.publish(c)
 	}
+	if c.turned {
+		q.turn.Unlock()
+	}
 	for _, o := range batch {
 		if o.done != nil {
 			o.done(err == nil && o.err == nil)
 		}
 	}
-	return err
 }
 
-// transact runs the batch in one transaction of the file.
+// transact runs the batch in one commit. When the commit says turned, q.turn is left locked.
 func (q *Queue) transact(batch []*op) (*commit, error) {
-	c := &commit{q: q, trims: map[LaneID]laneRecord{}}
+	c := &commit{q: q, trims: map[LaneID]laneRecord{}, staged: newOverlay()}
 	if q.db == nil {
 		return c, q.why()
 	}
+	q.mu.Lock()
+	c.ledger = q.ledger.laneRecord
+	q.mu.Unlock()
 	err := guarded(func() error {
-		tx, err := q.db.Begin(true)
-		if err != nil {
+		defer func() {
+			if c.tx != nil {
+				_ = c.tx.Rollback() // does nothing after Commit
+			}
+		}()
+		var err error
+		if c.tx, err = q.db.Begin(false); err != nil {
 			return err
 		}
-		defer tx.Rollback() // does nothing after Commit
-		c.tx = tx
-		q.mu.Lock()
-		c.ledger = q.ledger.laneRecord
-		q.mu.Unlock()
+		if c.mustPour(batch) {
+			if err := c.pour(); err != nil {
+				return err
+			}
+		}
 		for _, o := range batch {
 			if err := c.apply(o); err != nil {
 				return err
@@ -98,17 +117,35 @@ func (q *Queue) transact(batch []*op) (*commit, error) {
 		if !c.dirty {
 			return nil
 		}
-		if err := c.trim(trimChunk); err != nil {
-			return err
-		}
-		if c.ledger.next > 1 { // else nobody has appended since the file was opened
-			if err := c.ledger.put(tx); err != nil {
+		if !c.poured {
+			if done, err := q.journal.write(c.staged); done || err != nil {
+				return err
+			}
+			if err := c.pour(); err != nil {
 				return err
 			}
 		}
-		return tx.Commit()
+		return c.finish()
 	})
 	return c, err
+}
+
+// finish writes what the callers wrote to the file and ends the transaction.
+func (c *commit) finish() error {
+	if err := c.store(c.staged); err != nil {
+		return err
+	}
+	if err := c.trim(trimChunk); err != nil {
+		return err
+	}
+	if c.ledger.next > 1 { // else nobody has appended since the file was opened
+		if err := c.ledger.put(c.tx); err != nil {
+			return err
+		}
+	}
+	c.q.turn.Lock() // readers see what the journal held in one of the two places
+	c.turned = true
+	return c.tx.Commit()
 }
 
 // apply runs one op inside the transaction. What it returns undoes the whole commit.
@@ -120,44 +157,49 @@ func (c *commit) apply(o *op) error {
 		}
 		return err
 	}
-	t := &Tx{tx: c.tx, epoch: c.ledger.id.Epoch, next: c.ledger.next}
+	t := &Tx{c: c, epoch: c.ledger.id.Epoch, next: c.ledger.next}
 	if o.err = o.fn(t); o.err != nil {
 		return nil
 	}
 	if len(t.records) == 0 && len(t.writes) == 0 {
 		return nil
 	}
-	if c.used() >= c.q.opts.MaxSize-c.q.opts.LedgerReserve {
-		if _, err := c.letGo(); err != nil { // what is kept for convenience leaves telemetry its room
-			return err
+	if c.poured { // else there is room
+		if c.used() >= c.q.limit-c.q.opts.LedgerReserve {
+			if _, err := c.letGo(); err != nil { // what is kept for convenience leaves telemetry its room
+				return err
+			}
+		}
+		if err := c.makeRoom(t.size(), c.q.limit); err != nil {
+			o.err = classify("store in the queue", err)
+			return nil
 		}
 	}
-	if err := c.makeRoom(t.size(), c.q.opts.MaxSize); err != nil {
-		o.err = classify("store in the queue", err)
-		return nil
-	}
 	c.dirty = true
-	b := c.tx.Bucket(bucketLedger)
-	b.FillPercent = 1 // keys only ever grow
 	for _, r := range t.records {
 		seq := c.ledger.next
 		c.ledger.head = c.ledger.head.extend(seq, r.Bytes())
-		value := c.q.sealer.seal(c.ledger.id, seq, c.ledger.head, r.Bytes())
-		if err := b.Put(recordKey(c.ledger.id, seq), value); err != nil {
-			return err
-		}
 		c.ledger.next++
+		c.staged.append(c.ledger, seq, c.q.sealer.seal(c.ledger.id, seq, c.ledger.head, r.Bytes()))
 	}
-	if err := t.keep(c.ledger.ordinal, c.ledger.next-1); err != nil {
-		return err
+	for _, w := range t.writes {
+		c.staged.put(nameRow(w.bucket, w.key), w.value)
 	}
-	return t.flush()
+	if note := t.note(c.ledger.ordinal, c.ledger.next-1); note != nil {
+		c.staged.notes = append(c.staged.notes, note)
+	}
+	return nil
 }
 
 // publish makes a commit's outcome what everybody sees. q.mu is held.
 func (q *Queue) publish(c *commit) {
 	grown := c.ledger.next != q.ledger.next
-	q.ledger.laneRecord, q.ledger.stored = c.ledger, c.ledger.next-1
+	q.ledger.laneRecord = c.ledger
+	if c.poured {
+		q.poured(c)
+	} else {
+		q.held.merge(c.staged)
+	}
 	for _, e := range c.evicted {
 		q.dropped += e.count
 		if l := q.lanes[e.id]; l != nil {
@@ -171,7 +213,7 @@ func (q *Queue) publish(c *commit) {
 		}
 		l.acked = r.acked
 		l.oldest = max(l.oldest, min(r.acked+1, l.next))
-		if id.Lane == Telemetry && l != q.current && r.acked+1 >= l.next {
+		if l != q.ledger && l != q.current && r.acked+1 >= l.next {
 			delete(q.lanes, id)
 		}
 	}

@@ -15,7 +15,7 @@ import (
 )
 
 // formatVersion is the version of the file's layout that this package writes. FORMAT.md tells what each one holds.
-const formatVersion = 1
+const formatVersion = 2
 
 // Top-level buckets, by their names on disk.
 var (
@@ -31,6 +31,7 @@ var (
 var (
 	metaFormat   = []byte("format")
 	metaTerminal = []byte("terminal")
+	metaJournal  = []byte("journal")
 )
 
 // lockTimeout bounds the wait for the file's lock; bbolt waits for ever otherwise.
@@ -141,17 +142,22 @@ func prepared(db *bolt.DB, terminal string) error {
 	return db.Update(func(tx *bolt.Tx) error { return prepare(tx, terminal) })
 }
 
-// known refuses a layout that this version does not know, and another terminal's file.
+// known refuses a layout that this version does not know, and another terminal's file. One of an earlier version is
+// [errOldFormat].
 func known(meta *bolt.Bucket, terminal string) error {
 	v := meta.Get(metaFormat)
 	if len(v) != 4 {
 		return fmt.Errorf("%w: its format version is unreadable", errDamaged)
 	}
-	if got := binary.BigEndian.Uint32(v); got != formatVersion {
-		return fmt.Errorf("%w: it has format %d, this version knows format %d", ErrForeign, got, formatVersion)
+	got := binary.BigEndian.Uint32(v)
+	if got < 1 || got > formatVersion {
+		return fmt.Errorf("%w: it has format %d, this version knows formats up to %d", ErrForeign, got, formatVersion)
 	}
 	if owner := meta.Get(metaTerminal); string(owner) != terminal {
 		return fmt.Errorf("%w: it belongs to terminal %q, not to %q", ErrForeign, owner, terminal)
+	}
+	if got < formatVersion {
+		return errOldFormat
 	}
 	return nil
 }

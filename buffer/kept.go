@@ -1,19 +1,20 @@
 package buffer
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
-// keptChunk is how many transactions' rows go at a time when room is needed.
-const keptChunk = 256
+// keptChunk is how many notes' rows go at a time when room is needed.
+const keptChunk = 64
 
-// keep notes which rows of a transaction may go once the backend has the records up to seq of the lane with the given
-// ordinal: ordinal(8) ‖ seq(8) ‖ { bucket(1) ‖ length(2) ‖ key }.
-func (t *Tx) keep(ordinal, seq uint64) error {
+// note says which rows of a transaction may go once the backend has the records up to seq of the lane with the given
+// ordinal: ordinal(8) ‖ seq(8) ‖ { bucket(1) ‖ length(2) ‖ key }. It is nil when there are none.
+func (t *Tx) note(ordinal, seq uint64) []byte {
 	v := binary.BigEndian.AppendUint64(nil, ordinal)
 	v = binary.BigEndian.AppendUint64(v, seq)
-	head := len(v)
 	for _, w := range t.writes {
 		if w.kept {
 			v = append(v, byte(w.bucket))
@@ -21,16 +22,45 @@ func (t *Tx) keep(ordinal, seq uint64) error {
 			v = append(v, w.key...)
 		}
 	}
-	if len(v) == head {
+	if len(v) == noteHead {
 		return nil
 	}
-	b := t.tx.Bucket(bucketKept)
+	return v
+}
+
+// noteHead is a note's ordinal and seq.
+const noteHead = 8 + 8
+
+// noteSize is up to how many bytes notes are joined.
+const noteSize = 1 << 10
+
+// joinNotes puts notes that follow each other into one, which holds from the last one's seq on: a row each would cost more
+// than what is in it.
+func joinNotes(notes [][]byte) [][]byte {
+	var joined [][]byte
+	for _, n := range notes {
+		if len(joined) > 0 {
+			last := joined[len(joined)-1]
+			if bytes.Equal(last[:8], n[:8]) && len(last)+len(n) <= noteSize {
+				copy(last[8:noteHead], n[8:noteHead])
+				joined[len(joined)-1] = append(last, n[noteHead:]...)
+				continue
+			}
+		}
+		joined = append(joined, slices.Clone(n))
+	}
+	return joined
+}
+
+// keep stores a note under the next number.
+func (c *commit) keep(note []byte) error {
+	b := c.tx.Bucket(bucketKept)
 	b.FillPercent = 1 // keys only ever grow
 	next := uint64(1)
 	if last, _ := b.Cursor().Last(); len(last) == 8 {
 		next = binary.BigEndian.Uint64(last) + 1
 	}
-	return b.Put(binary.BigEndian.AppendUint64(nil, next), v)
+	return b.Put(binary.BigEndian.AppendUint64(nil, next), note)
 }
 
 // letGo removes the oldest kept rows whose records the backend has, and reports whether there were any.
@@ -42,14 +72,14 @@ func (c *commit) letGo() (bool, error) {
 		if k == nil {
 			break
 		}
-		if len(v) < 16 {
+		if len(v) < noteHead {
 			return false, fmt.Errorf("%w: a note on kept rows is unreadable", errDamaged)
 		}
 		if !c.q.stored(binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:])) {
 			break
 		}
 		c.dirty = true
-		if err := c.removeKept(v[16:]); err != nil {
+		if err := c.removeKept(v[noteHead:]); err != nil {
 			return false, err
 		}
 		c.freed += int64(len(k) + len(v))

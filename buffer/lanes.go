@@ -3,6 +3,7 @@ package buffer
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -19,7 +20,11 @@ type laneRecord struct {
 	head    head   // the chain after next-1; ledger only
 }
 
-const laneRecordSize = 8 + 8 + 8 + 32
+// Sizes of a lane's key and row.
+const (
+	laneKeySize    = 1 + 16
+	laneRecordSize = 8 + 8 + 8 + 32
+)
 
 func (r laneRecord) key() []byte {
 	return append([]byte{byte(r.id.Lane)}, r.id.Epoch[:]...)
@@ -59,7 +64,7 @@ type lane struct {
 	laneRecord        // as last committed; for telemetry in memory, ahead of the file
 	oldest     uint64 // the oldest seq still held, on disk or in memory
 	told       uint64 // everything up to here was acknowledged; the file follows with the next commit
-	stored     uint64 // the last seq that the file may hold
+	stored     uint64 // the last seq that the file may hold; the ledger's later ones are in the journal
 }
 
 // untrimmed returns how many acknowledged records the file may still hold.
@@ -88,11 +93,32 @@ func recordBucketName(l Lane) []byte {
 	return bucketTelemetry
 }
 
-// loaded is what the file says of its lanes.
+// loaded is what the file says of its lanes, and what the journal adds.
 type loaded struct {
 	lanes       []*lane
 	ordinal     uint64 // the highest of all
 	quarantined uint64
+	generation  uint64   // the journal's first that the file does not have
+	held        *overlay // what the journal holds
+}
+
+// lay moves the lanes on to where the journal is.
+func (f *loaded) lay(held *overlay) {
+	f.held = held
+	for id, t := range held.lanes {
+		i := slices.IndexFunc(f.lanes, func(l *lane) bool { return l.id == id })
+		if i < 0 {
+			acked := min(t.row.acked, t.records[0].seq-1)
+			f.lanes = append(f.lanes, &lane{laneRecord: t.row, oldest: t.records[0].seq, told: acked, stored: acked})
+			f.lanes[len(f.lanes)-1].acked = acked
+		} else if l := f.lanes[i]; t.row.next > l.next {
+			if l.oldest == l.next { // the file has none of the lane's records
+				l.oldest = max(t.records[0].seq, l.next)
+			}
+			l.next, l.head = t.row.next, t.row.head
+		}
+		f.ordinal = max(f.ordinal, t.row.ordinal)
+	}
 }
 
 // loadLanes reads every lane's state and finds its oldest record.
@@ -101,7 +127,7 @@ func loadLanes(tx *bolt.Tx) (*loaded, error) {
 	if b == nil || quarantine == nil || tx.Bucket(bucketLedger) == nil || tx.Bucket(bucketTelemetry) == nil || tx.Bucket(bucketKept) == nil {
 		return nil, fmt.Errorf("%w: a bucket is missing", errDamaged)
 	}
-	found := &loaded{quarantined: uint64(quarantine.Stats().KeyN)}
+	found := &loaded{quarantined: uint64(quarantine.Stats().KeyN), generation: generationOf(tx.Bucket(bucketMeta).Get(metaJournal))}
 	err := b.ForEach(func(k, v []byte) error {
 		r, err := parseLaneRecord(k, v)
 		if err != nil {

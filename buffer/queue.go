@@ -39,11 +39,19 @@ type Queue struct {
 	stop   chan struct{} // closed to end the keeper
 	kept   chan struct{} // closed when the keeper has ended
 
-	file sync.RWMutex // held for reading while a transaction is open, and to write db
-	db   *bolt.DB     // nil while the file can't be used
+	limit int64 // how large the file may get beside its journal
+
+	file    sync.RWMutex // held for reading while a transaction is open, and to write db and journal
+	db      *bolt.DB     // nil while the file can't be used
+	journal *journal     // nil while there is none
+
+	turn sync.RWMutex // held to move what the journal holds into the file, and to begin a view of both
 
 	mu          sync.Mutex // guards everything below
 	lanes       map[LaneID]*lane
+	held        *overlay // what the journal holds
+	generation  uint64   // the journal's
+	suspect     bool     // what was read at the last opening may not be on disk
 	ledger      *lane
 	current     *lane // this process's telemetry epoch
 	memory      []memoryRecord
@@ -74,7 +82,9 @@ func Open(opts Options) (*Queue, error) {
 		kick:    make(chan struct{}, 1),
 		stop:    make(chan struct{}),
 		kept:    make(chan struct{}),
+		limit:   opts.MaxSize - journalSize(opts.MaxSize),
 		lanes:   map[LaneID]*lane{},
+		held:    newOverlay(),
 		changed: make(chan struct{}),
 	}
 	q.current = &lane{laneRecord: laneRecord{id: LaneID{Telemetry, newEpoch()}, next: 1}, oldest: 1}
@@ -92,12 +102,12 @@ func Open(opts Options) (*Queue, error) {
 	return q, nil
 }
 
-// View calls fn with a consistent view of the queue's buckets.
+// View calls fn with a view of the queue's buckets: what was committed when it began, and of the newest perhaps more.
 func (q *Queue) View(fn func(*ReadTx) error) error {
-	return q.view(func(tx *bolt.Tx) error { return fn(&ReadTx{tx}) })
+	return q.view(func(tx *bolt.Tx, held *overlay) error { return fn(&ReadTx{q, tx, held}) })
 }
 
-func (q *Queue) view(fn func(*bolt.Tx) error) error {
+func (q *Queue) view(fn func(tx *bolt.Tx, held *overlay) error) error {
 	if err := q.ensureOpen(); err != nil {
 		return err
 	}
@@ -108,7 +118,13 @@ func (q *Queue) view(fn func(*bolt.Tx) error) error {
 	}
 	var inner error
 	err := guarded(func() error {
-		return q.db.View(func(tx *bolt.Tx) error { inner = fn(tx); return nil })
+		tx, held, err := q.beginView()
+		if err != nil {
+			return err
+		}
+		defer tx.Rollback()
+		inner = fn(tx, held)
+		return nil
 	})
 	if err != nil {
 		return classify("read the queue", err)
@@ -116,7 +132,17 @@ func (q *Queue) view(fn func(*bolt.Tx) error) error {
 	return inner
 }
 
-// Close writes the telemetry that is still in memory and closes the file. Nothing may be in progress but reads.
+// beginView opens both places where something can be, between two commits to the file.
+func (q *Queue) beginView() (*bolt.Tx, *overlay, error) {
+	q.turn.RLock()
+	defer q.turn.RUnlock()
+	tx, err := q.db.Begin(false)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return tx, q.held, err
+}
+
+// Close writes the telemetry that is still in memory, puts into the file what the journal holds, and closes both. Nothing may be in progress but reads.
 func (q *Queue) Close() error {
 	q.mu.Lock()
 	if q.closed {
@@ -126,7 +152,7 @@ func (q *Queue) Close() error {
 	q.mu.Unlock()
 	close(q.stop)
 	<-q.kept
-	spillErr := errors.Join(q.spill(context.Background()), q.trimAll(context.Background(), 0))
+	spillErr := errors.Join(q.spill(context.Background()), q.trimAll(context.Background(), 0), q.empty(context.Background()))
 
 	q.mu.Lock()
 	q.closed = true
@@ -137,9 +163,20 @@ func (q *Queue) Close() error {
 	if q.db == nil {
 		return spillErr
 	}
-	err := errors.Join(spillErr, q.db.Close())
+	err := errors.Join(spillErr, q.db.Close(), q.closeJournal())
 	q.db = nil
 	return err
+}
+
+// empty puts what the journal holds into the file.
+func (q *Queue) empty(ctx context.Context) error {
+	q.mu.Lock()
+	empty := q.held.empty()
+	q.mu.Unlock()
+	if empty {
+		return nil
+	}
+	return q.do(ctx, &op{internal: func(c *commit) error { c.dirty = true; return nil }})
 }
 
 // Changed returns a channel that is closed when there is something new to send.

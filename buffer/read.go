@@ -24,12 +24,14 @@ func (q *Queue) Read(id LaneID, from uint64, maxRecords, maxBytes int) ([]Record
 		return q.readMemory(from, maxRecords, maxBytes), nil
 	}
 	q.mu.Unlock()
-	if from >= next || !l.onDisk() {
+	if from >= next || id.Lane == Telemetry && !l.onDisk() {
 		return nil, nil
 	}
 	var records []Record
-	err := q.view(func(tx *bolt.Tx) error {
-		records = q.readFile(tx, id, from, maxRecords, maxBytes)
+	err := q.view(func(tx *bolt.Tx, held *overlay) error {
+		if records = q.readFile(tx, id, from, maxRecords, maxBytes); len(records) == 0 {
+			records = q.readHeld(held, id, from, maxRecords, maxBytes)
+		}
 		return nil
 	})
 	if err == nil && len(records) == 0 && l == q.current {
@@ -61,26 +63,58 @@ func (q *Queue) readMemory(from uint64, maxRecords, maxBytes int) []Record {
 	return records
 }
 
+// readHeld reads what the journal holds of a lane.
+func (q *Queue) readHeld(held *overlay, id LaneID, from uint64, maxRecords, maxBytes int) []Record {
+	q.mu.Lock()
+	var values []sealed
+	if t := held.lanes[id]; t != nil {
+		i, _ := t.find(from)
+		values = t.records[i:]
+	}
+	q.mu.Unlock()
+	chosen := selection{maxRecords: maxRecords, maxBytes: maxBytes}
+	for _, v := range values {
+		if !chosen.takes(v.seq, len(v.value)) {
+			break
+		}
+		chosen.records = append(chosen.records, q.opened(id, v))
+	}
+	return chosen.records
+}
+
 func (q *Queue) readFile(tx *bolt.Tx, id LaneID, from uint64, maxRecords, maxBytes int) []Record {
 	first := recordKey(id, from)
 	prefix := string(first[:len(first)-8])
 	c := recordBucket(tx, id.Lane).Cursor()
-	var records []Record
-	size := 0
+	chosen := selection{maxRecords: maxRecords, maxBytes: maxBytes}
 	for k, v := c.Seek(first); len(k) == len(first) && string(k[:len(k)-8]) == prefix; k, v = c.Next() {
 		seq := binary.BigEndian.Uint64(k[len(k)-8:])
-		if len(records) > 0 && seq != records[len(records)-1].Seq+1 {
+		if !chosen.takes(seq, len(v)) {
 			break
 		}
-		size += len(v)
-		if len(records) == maxRecords || len(records) > 0 && size > maxBytes {
-			break
-		}
-		r, err := q.sealer.open(id, seq, v)
-		if err != nil {
-			q.log.Error().Err(err).Msg("record can't be opened; it is sent without its payload, to be refused by name")
-		}
-		records = append(records, r)
+		chosen.records = append(chosen.records, q.opened(id, sealed{seq, v}))
 	}
-	return records
+	return chosen.records
+}
+
+// selection is the records that one read returns: in a row, and within limits.
+type selection struct {
+	records              []Record
+	size                 int
+	maxRecords, maxBytes int
+}
+
+// takes reports whether a record of that size may follow.
+func (s *selection) takes(seq uint64, size int) bool {
+	n := len(s.records)
+	s.size += size
+	return n < s.maxRecords && (n == 0 || seq == s.records[n-1].Seq+1 && s.size <= s.maxBytes)
+}
+
+func (q *Queue) opened(id LaneID, v sealed) Record {
+	r, err := q.sealer.open(id, v.seq, v.value)
+	if err != nil {
+		q.log.Error().Err(err).Msg("record can't be opened; it is sent without its payload, to be refused by name")
+	}
+	return r
 }

@@ -3,8 +3,6 @@ package buffer
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"slices"
 	"time"
 
@@ -53,6 +51,9 @@ func (q *Queue) ensureOpen() error {
 // its place. q.file is held.
 func (q *Queue) open() error {
 	db, lanes, err := q.load()
+	if err == nil && q.wentBack(lanes) {
+		err = errors.Join(errWentBack, db.Close())
+	}
 	if err != nil && isDamaged(err) {
 		q.log.Error().Err(err).Msg("queue file is damaged")
 		if err = q.replace(); err == nil {
@@ -64,6 +65,10 @@ func (q *Queue) open() error {
 	}
 	if err != nil {
 		return classify("open queue "+q.opts.Path, err)
+	}
+	if err = q.replayJournal(lanes); err != nil {
+		_ = db.Close()
+		return classify("open the journal of queue "+q.opts.Path, err)
 	}
 	q.db = db
 	q.adopt(lanes)
@@ -95,7 +100,7 @@ func (q *Queue) replace() error {
 		return err
 	}
 	var saved Salvage
-	err = guarded(func() (err error) { saved, err = salvage(db, path, q.sealer); return err })
+	err = guarded(func() (err error) { saved, err = salvage(db, path, q.sealer, q.peekJournal()); return err })
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("cannot salvage the damaged file: %w", err)
 	}
@@ -115,6 +120,13 @@ func (q *Queue) load() (*bolt.DB, *loaded, error) {
 		return nil, nil, err
 	}
 	db, err := openFile(q.opts.Path, q.opts.MaxSize, q.opts.Terminal)
+	if errors.Is(err, errOldFormat) {
+		if err := guarded(func() error { return migrate(q.opts.Path) }); err != nil {
+			return nil, nil, err
+		}
+		q.log.Info().Int("format", formatVersion).Msg("queue file was migrated")
+		db, err = openFile(q.opts.Path, q.opts.MaxSize, q.opts.Terminal)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -141,6 +153,8 @@ func (q *Queue) adopt(file *loaded) {
 	defer q.mu.Unlock()
 	q.ordinal = max(q.ordinal, file.ordinal)
 	q.quarantined = file.quarantined
+	q.held, q.generation = file.held, file.generation
+	q.suspect = file.generation > 0 || len(file.lanes) > 0
 	before := q.lanes
 	q.ordinal++
 	q.ledger = &lane{laneRecord: laneRecord{id: LaneID{Ledger, newEpoch()}, ordinal: q.ordinal, next: 1}, oldest: 1}
@@ -178,52 +192,14 @@ func (q *Queue) fail(err error) {
 		}
 		q.db = nil
 	}
+	if closeErr := q.closeJournal(); closeErr != nil {
+		q.log.Error().Err(closeErr).Msg("queue's journal did not close")
+	}
 	q.file.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.fault = err
 	q.retryAt = time.Time{}
-}
-
-// ensureThere puts the file back when somebody has deleted it: what is stored in a file without a name is gone with the
-// process.
-func (q *Queue) ensureThere() error {
-	if _, err := os.Lstat(q.opts.Path); !errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	q.file.Lock()
-	if q.db == nil {
-		q.file.Unlock()
-		return q.why()
-	}
-	fresh := q.opts.Path + newSuffix
-	err := guarded(func() error {
-		return q.db.View(func(tx *bolt.Tx) error { return copySynced(tx, fresh) })
-	})
-	if err == nil {
-		err = finishReplace(q.opts.Path)
-	}
-	q.file.Unlock()
-	q.log.Error().Err(err).Str("path", q.opts.Path).Msg("queue file was deleted; it is written again from the open file")
-	if err != nil {
-		return classify("write the deleted queue file again", err)
-	}
-	q.fail(errDeleted) // closes the nameless file
-	return q.ensureOpen()
-}
-
-// errDeleted is why a file is opened anew.
-var errDeleted = errors.New("it was deleted")
-
-func copySynced(tx *bolt.Tx, path string) error {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
-	if err != nil {
-		return err
-	}
-	if _, err = tx.WriteTo(f); err == nil {
-		err = f.Sync()
-	}
-	return errors.Join(err, f.Close())
 }
 
 // why returns what is wrong with the file.

@@ -51,8 +51,12 @@ func (c *commit) trim(limit int) error {
 	var lanes []laneRecord
 	var told []uint64
 	for _, l := range c.q.lanes {
-		if l.untrimmed() > 0 || c.q.spent(l) {
-			lanes, told = append(lanes, l.laneRecord), append(told, min(l.told, l.stored))
+		through := min(l.told, l.stored)
+		if l.id.Lane == Ledger {
+			through = l.told // what was in the journal, this commit has put into the file or left out
+		}
+		if through > l.acked || c.q.spent(l) {
+			lanes, told = append(lanes, l.laneRecord), append(told, through)
 		}
 	}
 	current := c.q.current.id
@@ -159,11 +163,18 @@ func (c *commit) makeRoom(need, limit int64) error {
 	return nil
 }
 
-// used returns how much of the file will be in use: free pages count as room, and so does what this commit removes.
+// used returns how much of the file will be in use: free pages count as room, and so does what this commit removes; what
+// is still to be written counts as well.
 func (c *commit) used() int64 {
 	stats := c.q.db.Stats()
 	free := int64(stats.FreePageN+stats.PendingPageN) * int64(c.q.db.Info().PageSize)
-	return c.tx.Size() - free - c.freed
+	used := c.tx.Size() - free - c.freed + c.staged.size
+	if !c.poured {
+		c.q.mu.Lock()
+		used += c.q.held.size
+		c.q.mu.Unlock()
+	}
+	return used
 }
 
 // evict drops the oldest telemetry records in the file and reports whether there were any. What was dropped is known

@@ -27,32 +27,72 @@ type wreck struct {
 	records    map[LaneID]map[uint64][]byte
 	rows       map[string][]element // of the ledger's buckets and the quarantine, by bucket
 	unreadable uint64
+	generation uint64 // the journal's first that the file does not have; 0 when that can't be read
 }
 
-// salvage copies what can still be read of a damaged file into a new one. What the tree still leads to is taken as it
-// is; for the ledger every page of the file is looked through as well, since a record proves by its seal that it is one.
-func salvage(db *bolt.DB, damaged string, s sealer) (Salvage, error) {
+// salvage copies what can still be read of a damaged file and of its journal into a new one. What the tree still leads to
+// is taken as it is; for the ledger every page of the file is looked through as well, since a record proves by its seal
+// that it is one.
+func salvage(db *bolt.DB, damaged string, s sealer, journal *replay) (Salvage, error) {
 	var saved Salvage
 	f, err := os.Open(damaged)
 	if err != nil {
 		return saved, err
 	}
 	defer f.Close()
+	w := &wreck{lanes: map[LaneID]laneRecord{}, records: map[LaneID]map[uint64][]byte{}, rows: map[string][]element{}}
 	p, err := mapPages(f)
-	if errors.Is(err, errDamaged) {
-		return saved, nil // too short to hold anything
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, errDamaged) {
 		return saved, err
 	}
-	defer p.close()
-
-	w := &wreck{lanes: map[LaneID]laneRecord{}, records: map[LaneID]map[uint64][]byte{}, rows: map[string][]element{}}
-	w.follow(p, s)
-	p.scan(func(e element) { w.consider(e, s) })
-	w.settle(uint64(len(p.raw)))
+	size := int64(0)
+	if err == nil { // else it is too short to hold anything
+		defer p.close()
+		size = int64(len(p.raw))
+		w.follow(p, s)
+	}
+	w.lay(journal, s)
+	if p != nil {
+		p.scan(func(e element) { w.consider(e, s) })
+	}
+	w.settle(uint64(size) + uint64(journalMax))
 	saved.Unreadable = w.unreadable
-	return saved, w.store(db, &saved)
+	if err := w.store(db, &saved); err != nil {
+		return saved, err
+	}
+	return saved, putRows(db, []row{{bucketMeta, metaJournal, binary.BigEndian.AppendUint64(nil, max(w.generation, journal.generation+1))}})
+}
+
+// lay adds what the journal holds. Its records always count; its rows do where there are no others, or when the file was
+// still to take them over.
+func (w *wreck) lay(journal *replay, s sealer) {
+	for id, t := range journal.held.lanes {
+		if r, known := w.lanes[id]; !known || t.row.next > r.next {
+			t.row.acked = r.acked
+			w.lanes[id] = t.row
+		}
+		for _, r := range t.records {
+			w.record(Ledger, element{key: recordKey(id, r.seq), value: r.value}, s, true)
+		}
+	}
+	newer := w.generation > 0 && journal.generation >= w.generation
+	for _, b := range userBuckets {
+		bucket := string(b.name())
+		w.rows[bucket] = slices.DeleteFunc(w.rows[bucket], func(e element) bool {
+			name := nameRow(b, e.key)
+			_, other := journal.held.rows[name]
+			if other && !newer {
+				delete(journal.held.rows, name)
+			}
+			return other && newer
+		})
+	}
+	for name, value := range journal.held.rows {
+		if value != nil {
+			bucket := string(name.bucket().name())
+			w.rows[bucket] = append(w.rows[bucket], element{key: name.key(), value: value})
+		}
+	}
 }
 
 // follow reads every bucket that the tree still leads to.
@@ -71,6 +111,9 @@ func (w *wreck) follow(p *pages, s sealer) {
 			case string(bucketTelemetry):
 				w.record(Telemetry, e, s, true)
 			case string(bucketMeta):
+				if string(e.key) == string(metaJournal) {
+					w.generation = generationOf(e.value)
+				}
 			default:
 				w.rows[name] = append(w.rows[name], e)
 			}

@@ -176,7 +176,7 @@ func (s *spilling) write(c *commit) error {
 	if len(records) == 0 {
 		return nil
 	}
-	if err := c.makeRoom(size, q.opts.MaxSize-q.opts.LedgerReserve); err != nil {
+	if err := c.makeRoom(size, q.limit-q.opts.LedgerReserve); err != nil {
 		return err
 	}
 	c.dirty = true

@@ -36,35 +36,63 @@ func (b Bucket) name() []byte {
 // ReadTx is a consistent view of the queue's buckets. Slices that it returns are valid until it ends, and must not be
 // modified.
 type ReadTx struct {
-	tx *bolt.Tx
+	q    *Queue
+	tx   *bolt.Tx
+	held *overlay // what the journal held then, and since; q.mu guards it
 }
 
 // Get returns the value of key, or nil.
 func (r *ReadTx) Get(b Bucket, key []byte) []byte {
+	r.q.mu.Lock()
+	value, held := r.held.rows[nameRow(b, key)]
+	r.q.mu.Unlock()
+	if held {
+		return value
+	}
 	return r.tx.Bucket(b.name()).Get(key)
 }
 
 // Scan calls fn for every key with the prefix, in order, until fn returns an error, and returns that error.
 func (r *ReadTx) Scan(b Bucket, prefix []byte, fn func(key, value []byte) error) error {
+	r.q.mu.Lock()
+	names := r.held.under(b, prefix)
+	r.q.mu.Unlock()
 	c := r.tx.Bucket(b.name()).Cursor()
-	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		if err := fn(k, v); err != nil {
-			return err
+	for k, v := c.Seek(prefix); ; {
+		inFile := k != nil && bytes.HasPrefix(k, prefix)
+		switch {
+		case !inFile && len(names) == 0:
+			return nil
+		case len(names) > 0 && (!inFile || bytes.Compare(names[0].key(), k) <= 0):
+			key := names[0].key()
+			names = names[1:]
+			if inFile && bytes.Equal(key, k) {
+				k, v = c.Next()
+			}
+			if value := r.Get(b, key); value != nil {
+				if err := fn(key, value); err != nil {
+					return err
+				}
+			}
+		default:
+			if err := fn(k, v); err != nil {
+				return err
+			}
+			k, v = c.Next()
 		}
 	}
-	return nil
 }
 
 // Tx is one caller's part of a commit. What it writes is seen by its own reads at once, reaches the file only when the
 // caller's function returns nil, and is then durable together with everything else in the commit. It is not safe for
 // concurrent use, and not to be kept.
 type Tx struct {
-	tx      *bolt.Tx
+	c       *commit
 	epoch   Epoch
 	next    uint64 // the seq of the first record that this Tx appends
 	records []pci.Clean
 	writes  []write
-	index   map[string]int // bucket byte and key, to the last write of it
+	index   map[rowName]int // to the last write of a row
 }
 
 type write struct {
@@ -84,10 +112,17 @@ func (t *Tx) Epoch() Epoch { return t.epoch }
 
 // Get returns the value of key, or nil. The slice is valid until the transaction ends, and must not be modified.
 func (t *Tx) Get(b Bucket, key []byte) []byte {
-	if i, ok := t.index[string(byte(b))+string(key)]; ok {
+	name := nameRow(b, key)
+	if i, ok := t.index[name]; ok {
 		return t.writes[i].value
 	}
-	return t.tx.Bucket(b.name()).Get(key)
+	if value, ok := t.c.staged.rows[name]; ok {
+		return value
+	}
+	if value, ok := t.c.q.held.rows[name]; ok && !t.c.poured {
+		return value
+	}
+	return t.c.tx.Bucket(b.name()).Get(key)
 }
 
 // Put sets key to value, which must not be modified afterwards. Keys are 1 to 32,768 bytes.
@@ -111,27 +146,10 @@ func (t *Tx) Delete(b Bucket, key []byte) {
 
 func (t *Tx) write(w write) {
 	if t.index == nil {
-		t.index = make(map[string]int)
+		t.index = make(map[rowName]int)
 	}
-	t.index[string(byte(w.bucket))+string(w.key)] = len(t.writes)
+	t.index[nameRow(w.bucket, w.key)] = len(t.writes)
 	t.writes = append(t.writes, w)
-}
-
-// flush puts the key-value writes into the file's transaction.
-func (t *Tx) flush() error {
-	for _, w := range t.writes {
-		b := t.tx.Bucket(w.bucket.name())
-		if w.value == nil {
-			if err := b.Delete(w.key); err != nil {
-				return err
-			}
-			continue
-		}
-		if err := b.Put(w.key, w.value); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // size returns roughly how many bytes the transaction adds to the file.

@@ -1,0 +1,197 @@
+package buffer
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"syscall"
+)
+
+// journalSuffix is what the journal's name has after the queue file's.
+const journalSuffix = ".journal"
+
+// The journal's size is a sixteenth of the queue's limit, within these bounds, in bytes.
+const (
+	journalMin = 256 << 10
+	journalMax = 4 << 20
+)
+
+// journal is a file of fixed size in front of the queue file. A commit writes one frame to it, which takes one write and
+// one fdatasync: the file's blocks are there already, so no metadata follows. When it is full, the queue file takes over
+// what it holds, and it begins anew in the next generation.
+type journal struct {
+	file       *os.File
+	owner      [8]byte
+	size       int64
+	generation uint64
+	index      uint64 // of the next frame
+	end        int64  // where the next frame goes
+	body, buf  []byte // of the last frame, to be used again
+}
+
+// journalSize returns how large the journal of a queue is that may use limit bytes in all.
+func journalSize(limit int64) int64 {
+	return min(max(limit/16, journalMin), journalMax) / framePage * framePage
+}
+
+// ownerOf returns what tells a terminal's journal from another's.
+func ownerOf(terminal string) [8]byte {
+	sum := sha256.Sum256([]byte("stampd/journal/v1\x00" + terminal))
+	return [8]byte(sum[:8])
+}
+
+// openJournal opens or creates the journal at path and makes sure that all of its blocks are on disk.
+func openJournal(path string, owner [8]byte, size int64) (*journal, error) {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	j := &journal{file: f, owner: owner, size: size}
+	if err := j.allocate(); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return j, nil
+}
+
+// allocate writes zeros where the file has no blocks yet: in those that are only reserved, a first write costs metadata.
+// It writes page by page, so that the kernel keeps pages, not larger folios, which it would count as written whole.
+func (j *journal) allocate() error {
+	info, err := j.file.Stat()
+	if err != nil {
+		return err
+	}
+	have := info.Size() / framePage * framePage
+	if have >= j.size {
+		j.size = have
+		return nil
+	}
+	zeros := make([]byte, framePage)
+	for at := have; at < j.size; at += framePage {
+		if _, err := j.file.WriteAt(zeros, at); err != nil {
+			return err
+		}
+	}
+	if err := j.file.Sync(); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(j.file.Name()))
+}
+
+// there reports whether the file still has its name: what is stored in one without is gone with the process.
+func (j *journal) there() bool {
+	var stat syscall.Stat_t
+	err := syscall.Fstat(int(j.file.Fd()), &stat)
+	return err == nil && stat.Nlink > 0
+}
+
+// write stores what one commit wrote. It reports whether there was room; if so and without error, it is on disk.
+func (j *journal) write(o *overlay) (bool, error) {
+	j.body = o.appendBody(j.body[:0])
+	f := frame{owner: j.owner, generation: j.generation, index: j.index, body: j.body}
+	if j.end+f.size() > j.size {
+		return false, nil
+	}
+	j.buf = f.append(j.buf[:0])
+	if _, err := j.file.WriteAt(j.buf, j.end); err != nil {
+		return true, err
+	}
+	if err := datasync(j.file); err != nil {
+		return true, err
+	}
+	j.index++
+	j.end += f.size()
+	return true, nil
+}
+
+// restart begins a generation: the queue file has everything that was in the one before.
+func (j *journal) restart(generation uint64) { j.generation, j.index, j.end = generation, 0, 0 }
+
+func (j *journal) close() error { return j.file.Close() }
+
+// datasync is fdatasync(2).
+func datasync(f *os.File) error {
+	for {
+		err := syscall.Fdatasync(int(f.Fd()))
+		if !errors.Is(err, syscall.EINTR) {
+			return err
+		}
+	}
+}
+
+// replay is what a journal holds that the queue file does not have.
+type replay struct {
+	held       *overlay
+	generation uint64 // of the newest frame, or the one asked for
+	damaged    bool   // a frame is missing among those that are there
+}
+
+// readJournal reads the frames of the given generation and of later ones. A torn frame at the end was never acknowledged
+// and does not count. A journal of another owner is [ErrForeign].
+func readJournal(r io.ReaderAt, size int64, owner [8]byte, generation uint64) (*replay, error) {
+	var frames []frame
+	for at := int64(0); at < size; {
+		f, err := readFrame(r, at, size)
+		if errors.Is(err, errFrame) || err == nil && f.generation < generation {
+			at += framePage
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		if f.owner != owner {
+			return nil, fmt.Errorf("%w: its journal belongs to another terminal", ErrForeign)
+		}
+		at += f.size()
+		frames = append(frames, f)
+	}
+	slices.SortStableFunc(frames, func(a, b frame) int {
+		return cmp.Or(cmp.Compare(a.generation, b.generation), cmp.Compare(a.index, b.index))
+	})
+	got := &replay{held: newOverlay(), generation: generation}
+	next := uint64(0)
+	for _, f := range frames {
+		if f.generation != got.generation {
+			got.generation, got.damaged, next = f.generation, false, 0 // only the newest has to be whole
+		}
+		got.damaged = got.damaged || f.index != next
+		next = f.index + 1
+		o, err := parseBody(f.body)
+		if err != nil {
+			got.damaged = true
+			continue
+		}
+		got.held.merge(o)
+	}
+	return got, nil
+}
+
+// readFrame reads the frame at a place in a journal of the given size.
+func readFrame(r io.ReaderAt, at, size int64) (frame, error) {
+	header := make([]byte, frameHeader)
+	if _, err := r.ReadAt(header, at); err != nil {
+		return frame{}, err
+	}
+	length, err := frameLength(header)
+	if err != nil || length > size-at {
+		return frame{}, errFrame
+	}
+	b := make([]byte, length)
+	if _, err := r.ReadAt(b, at); err != nil {
+		return frame{}, err
+	}
+	return parseFrame(b)
+}
+
+// generationOf reads the first generation that the queue file does not have from its meta bucket.
+func generationOf(v []byte) uint64 {
+	if len(v) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(v)
+}

@@ -1,0 +1,75 @@
+package buffer
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// errOldFormat says that a file has a format of an earlier version, which [migrate] makes into today's.
+var errOldFormat = errors.New("queue file has an earlier format")
+
+// migrate makes a file of format 1 into one of format 2: the same rows, under a format that earlier versions refuse, since
+// they would not look into the journal. The new file takes the old one's place, in one step, after every row of both was
+// compared: a power cut, or an error, leaves the old one.
+func migrate(path string) error {
+	from, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: lockTimeout})
+	if err != nil {
+		return err
+	}
+	defer from.Close()
+	fresh := path + newSuffix
+	if err := removeStale(fresh); err != nil {
+		return err
+	}
+	to, err := bolt.Open(fresh, 0o600, &bolt.Options{Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bolt.FreelistMapType})
+	if err != nil {
+		return err
+	}
+	to.AllocSize = growStep
+	err = bolt.Compact(to, from, compactTx)
+	if err == nil {
+		err = sameRows(from, to)
+	}
+	if err == nil {
+		err = to.Update(func(tx *bolt.Tx) error {
+			return tx.Bucket(bucketMeta).Put(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
+		})
+	}
+	if err = errors.Join(err, to.Close()); err != nil {
+		return errors.Join(err, os.Remove(fresh))
+	}
+	if err := os.Rename(fresh, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
+// sameRows compares all buckets of two files.
+func sameRows(a, b *bolt.DB) error {
+	return a.View(func(ta *bolt.Tx) error {
+		return b.View(func(tb *bolt.Tx) error {
+			return ta.ForEach(func(name []byte, ba *bolt.Bucket) error {
+				bb := tb.Bucket(name)
+				if bb == nil {
+					return fmt.Errorf("cannot migrate the queue: bucket %s is missing in the copy", name)
+				}
+				ca, cb := ba.Cursor(), bb.Cursor()
+				ka, va := ca.First()
+				kb, vb := cb.First()
+				for ; ka != nil || kb != nil; ka, va = ca.Next() {
+					if !bytes.Equal(ka, kb) || !bytes.Equal(va, vb) {
+						return fmt.Errorf("cannot migrate the queue: bucket %s differs in the copy", name)
+					}
+					kb, vb = cb.Next()
+				}
+				return nil
+			})
+		})
+	})
+}

@@ -1,0 +1,121 @@
+package buffer
+
+import (
+	"encoding/binary"
+	"maps"
+	"math"
+	"slices"
+)
+
+// mustPour reports whether a batch has to go into the file rather than into the journal: it writes to the file itself,
+// the file is nearly full, what the journal holds may not be on disk, or there is no journal.
+func (c *commit) mustPour(batch []*op) bool {
+	q := c.q
+	if q.journal == nil || q.isSuspect() {
+		return true
+	}
+	for _, o := range batch {
+		if o.internal != nil {
+			return true
+		}
+	}
+	return c.used()+2*q.journal.size >= q.limit-q.opts.LedgerReserve
+}
+
+// pour makes this a commit of the file, which takes over what the journal holds.
+func (c *commit) pour() error {
+	if err := c.tx.Rollback(); err != nil {
+		return err
+	}
+	var err error
+	if c.tx, err = c.q.db.Begin(true); err != nil {
+		return err
+	}
+	c.poured = true
+	c.dirty = c.dirty || c.q.isSuspect() // nothing is answered by what may not be on disk
+	c.q.mu.Lock()
+	held, generation := c.q.held, c.q.generation+1
+	c.q.mu.Unlock()
+	if err := c.store(held); err != nil {
+		return err
+	}
+	return c.tx.Bucket(bucketMeta).Put(metaJournal, binary.BigEndian.AppendUint64(nil, generation))
+}
+
+// store writes an overlay to the file. Records that the backend has by now are left out.
+func (c *commit) store(o *overlay) error {
+	b := c.tx.Bucket(bucketLedger)
+	b.FillPercent = 1 // keys only ever grow
+	for id, t := range o.lanes {
+		row, told := c.laneNow(id)
+		for _, r := range t.records {
+			if r.seq <= told {
+				continue
+			}
+			if err := b.Put(recordKey(id, r.seq), r.value); err != nil {
+				return err
+			}
+		}
+		if id == c.ledger.id || told == math.MaxUint64 {
+			continue // written with the commit, or gone
+		}
+		if err := row.put(c.tx); err != nil {
+			return err
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.rows)) { // a leaf takes what comes in order at its end
+		if err := c.storeRow(name, o.rows[name]); err != nil {
+			return err
+		}
+	}
+	for _, n := range joinNotes(o.notes) {
+		if err := c.keep(n); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *commit) storeRow(name rowName, value []byte) error {
+	b := c.tx.Bucket(name.bucket().name())
+	if value == nil {
+		return b.Delete(name.key())
+	}
+	return b.Put(name.key(), value)
+}
+
+// laneNow returns a lane's row, and how far the backend has it; a lane that is gone, it has to its end.
+func (c *commit) laneNow(id LaneID) (row laneRecord, told uint64) {
+	c.q.mu.Lock()
+	defer c.q.mu.Unlock()
+	l := c.q.lanes[id]
+	if l == nil {
+		return laneRecord{}, math.MaxUint64
+	}
+	return l.laneRecord, l.told
+}
+
+// poured notes that the file has everything, and begins the journal anew. q.mu is held.
+func (q *Queue) poured(c *commit) {
+	for _, o := range []*overlay{q.held, c.staged} {
+		for id := range o.lanes {
+			if l := q.lanes[id]; l != nil {
+				l.stored = l.next - 1
+			}
+		}
+	}
+	q.suspect = false
+	q.held = newOverlay()
+	q.generation++
+	if q.journal != nil {
+		q.journal.restart(q.generation)
+	}
+}
+
+// isSuspect reports whether what the file and the journal say may not be on disk: after a failed commit, and until the
+// first commit of a process.
+func (q *Queue) isSuspect() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.suspect
+}

@@ -1,0 +1,80 @@
+package buffer
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+// ensureThere puts the file back when somebody has deleted it: what is stored in a file without a name is gone with the
+// process.
+func (q *Queue) ensureThere() error {
+	q.replaceJournal()
+	if _, err := os.Lstat(q.opts.Path); !errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	q.file.Lock()
+	if q.db == nil {
+		q.file.Unlock()
+		return q.why()
+	}
+	fresh := q.opts.Path + newSuffix
+	err := guarded(func() error {
+		return q.db.View(func(tx *bolt.Tx) error { return copySynced(tx, fresh) })
+	})
+	if err == nil {
+		err = finishReplace(q.opts.Path)
+	}
+	q.file.Unlock()
+	q.log.Error().Err(err).Str("path", q.opts.Path).Msg("queue file was deleted; it is written again from the open file")
+	if err != nil {
+		return classify("write the deleted queue file again", err)
+	}
+	q.fail(errDeleted) // closes the nameless file
+	return q.ensureOpen()
+}
+
+// errDeleted is why a file is opened anew.
+var errDeleted = errors.New("it was deleted")
+
+func copySynced(tx *bolt.Tx, path string) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_TRUNC|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	if _, err = tx.WriteTo(f); err == nil {
+		err = f.Sync()
+	}
+	return errors.Join(err, f.Close())
+}
+
+// replaceJournal makes a new journal when somebody has deleted it. What the deleted one holds goes into the file with
+// the next commit.
+func (q *Queue) replaceJournal() {
+	q.file.RLock()
+	there := q.journal == nil || q.journal.there()
+	q.file.RUnlock()
+	if there {
+		return
+	}
+	q.file.Lock()
+	defer q.file.Unlock()
+	if q.journal == nil {
+		return
+	}
+	q.log.Error().Str("path", q.journal.file.Name()).Msg("queue's journal was deleted; what it held is written again")
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.suspect = true
+	_ = q.journal.close()
+	var err error
+	q.journal, err = openJournal(q.opts.Path+journalSuffix, ownerOf(q.opts.Terminal), journalSize(q.opts.MaxSize))
+	if err != nil {
+		q.log.Error().Err(err).Msg("queue works without its journal")
+		q.journal = nil
+		return
+	}
+	q.journal.restart(q.generation)
+}
