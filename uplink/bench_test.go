@@ -19,6 +19,7 @@ import (
 	"github.com/stampd/stampd/uplink/backend/eventlog"
 	"github.com/stampd/stampd/uplink/backend/gateway"
 	"github.com/stampd/stampd/uplink/block"
+	"github.com/stampd/stampd/uplink/block/blocktest"
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
 )
@@ -127,6 +128,7 @@ func BenchmarkDrainLedger(b *testing.B) {
 func BenchmarkDrainTelemetry(b *testing.B) {
 	p := newPair(b)
 	g := pci.NewGuard(block.Encode)
+	terminal := blocktest.New(blocktest.Options{Jitter: blocktest.Jitter})
 	var readings []pci.Clean
 	flush := func() {
 		c, err := g.Pack(readings)
@@ -135,14 +137,14 @@ func BenchmarkDrainTelemetry(b *testing.B) {
 		must(b, err)
 		readings = readings[:0]
 	}
-	for i := range b.N {
-		c, err := g.Check(&wire.Event{
-			Clock: &wire.Clock{WallUnixMs: new(int64(1_790_000_000_000) + int64(i)*30_000), BootMs: new(int64(i) * 30_000), BootId: make([]byte, 16)},
-			Body: &wire.Event_Battery{Battery: &wire.Battery{
-				Name: "BAT0", CapacityPercent: new(uint32(i % 100)), VoltageUv: new(int64(3_700_000 + i%1000)), CurrentUa: new(int64(-i % 5000)),
-			}},
-		})
+	var round []*wire.Event
+	for range b.N {
+		if len(round) == 0 {
+			round = terminal.Round()
+		}
+		c, err := g.Check(round[0])
 		must(b, err)
+		round = round[1:]
 		if readings = append(readings, c); len(readings) == 100 {
 			flush()
 		}
