@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink"
 	"github.com/stampd/stampd/uplink/backend/ca"
@@ -168,7 +169,7 @@ func (m *offline) connect(t *testing.T, o Options, addr string) {
 		t.Fatal(err)
 	}
 	client := uplink.New(uplink.Options{
-		Queue: m.queue, Backend: addr, Identity: identity.ID{Merchant: "m1", Terminal: "t1"}, AgentVersion: "1", BootID: make([]byte, 16),
+		Queue: m.queue, Backend: addr, Identity: identity.ID{Merchant: "m1", Terminal: "t1"}, AgentVersion: "1", Clock: hal.NewClock("/proc"),
 		TLS: uplink.Files{
 			Cert: filepath.Join(out, ca.TerminalCertFile), Key: filepath.Join(out, ca.TerminalKeyFile), CA: o.CAFile, ServerName: "127.0.0.1",
 		},
