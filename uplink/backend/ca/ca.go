@@ -1,8 +1,8 @@
-// Package ca is a development certificate authority in a folder: enough to make a server and some terminals trust each
-// other on a bench or in a test.
+// Package ca is a certificate authority in a folder: it makes a server and its terminals trust each other.
 //
-// The backend's command line and tests use it. It is no authority for a fleet: its key lies in a file, it revokes
-// nothing, and it never answers a network. It never overwrites another authority, and never prints a key.
+// The backend's command line, its EST server and tests use it. Its key lies in a file: a fleet's authority wants its key
+// in hardware, and an intermediate between. It decides nothing about who gets a certificate, revokes nothing, and never
+// answers a network. It never overwrites another authority, and never prints a key.
 package ca
 
 import (
@@ -15,12 +15,12 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math/big"
 	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/stampd/stampd/pci"
+	"github.com/stampd/stampd/uplink/file"
 )
 
 // Names of the files. CertFile is both in the authority's folder and beside every certificate that it issues.
@@ -40,7 +40,8 @@ const (
 	// authorityLife is 10 years, leap days included.
 	authorityLife = 3653 * 24 * time.Hour
 	leafLife      = 90 * 24 * time.Hour
-	// backdate lets a machine whose clock is somewhat behind accept a certificate that was just made.
+	// backdate lets a machine whose clock is somewhat behind accept a certificate that was just made. It is a tenth of
+	// the life of a certificate that is short-lived.
 	backdate = time.Hour
 )
 
@@ -93,20 +94,33 @@ func Init(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := createFile(filepath.Join(dir, keyFile), keyPEM, 0o600); err != nil {
+	if err := create(filepath.Join(dir, keyFile), keyPEM, 0o600); err != nil {
 		return err
 	}
-	return createFile(filepath.Join(dir, CertFile), encodeCert(der), 0o644)
+	return create(filepath.Join(dir, CertFile), encodeCert(der), 0o644)
 }
 
-// authority is what a folder made by Init holds.
-type authority struct {
+// create makes a file, or returns [ErrExists] when one is there.
+func create(path string, data []byte, perm fs.FileMode) error {
+	err := file.Create(path, data, perm)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("cannot write %s: %w", path, ErrExists)
+	}
+	return err
+}
+
+// Authority is what a folder made by [Init] holds. It is safe for concurrent use.
+type Authority struct {
 	cert    *x509.Certificate
 	certPEM []byte
 	key     *ecdsa.PrivateKey
 }
 
-func load(dir string) (*authority, error) {
+// Certificate returns the authority's own certificate. The caller must not change it.
+func (a *Authority) Certificate() *x509.Certificate { return a.cert }
+
+// Load reads the authority in dir. The error wraps [ErrNone] when there is none.
+func Load(dir string) (*Authority, error) {
 	certPEM, err := os.ReadFile(filepath.Join(dir, CertFile))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("cannot use certificate authority in %s: %w", dir, ErrNone)
@@ -132,12 +146,5 @@ func load(dir string) (*authority, error) {
 	if now := time.Now(); now.After(cert.NotAfter) {
 		return nil, fmt.Errorf("cannot use certificate authority in %s: it expired on %s", dir, cert.NotAfter.Format(time.DateOnly))
 	}
-	return &authority{cert: cert, certPEM: certPEM, key: key}, nil
-}
-
-// newSerial returns 128 random bits (RFC 5280, section 4.1.2.2, allows up to 160).
-func newSerial() *big.Int {
-	var b [16]byte
-	rand.Read(b[:]) // never fails since Go 1.24
-	return new(big.Int).SetBytes(b[:])
+	return &Authority{cert: cert, certPEM: certPEM, key: key}, nil
 }

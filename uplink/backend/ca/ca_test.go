@@ -123,7 +123,7 @@ func TestCertificates(t *testing.T) {
 	if n := leaf.SerialNumber.BitLen(); n < 64 || n > 128 {
 		t.Errorf("serial has %d bits, want about 128", n)
 	}
-	a, err := load(dir)
+	a, err := Load(dir)
 	if err != nil {
 		t.Fatal(err)
 	}

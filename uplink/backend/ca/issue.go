@@ -8,13 +8,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
+	"github.com/stampd/stampd/uplink/file"
 	"github.com/stampd/stampd/uplink/identity"
 )
 
@@ -39,7 +39,7 @@ func IssueServer(dir string, hosts []string, out string) error {
 	if len(hosts) == 0 {
 		return fmt.Errorf("cannot issue certificate for no host: %w", ErrHost)
 	}
-	a, err := load(dir)
+	a, err := Load(dir)
 	if err != nil {
 		return err
 	}
@@ -59,7 +59,7 @@ func IssueTerminal(dir string, id identity.ID, out string) error {
 	if err := id.Validate(); err != nil {
 		return fmt.Errorf("cannot issue certificate: %w", err)
 	}
-	a, err := load(dir)
+	a, err := Load(dir)
 	if err != nil {
 		return err
 	}
@@ -73,53 +73,41 @@ func IssueTerminal(dir string, id identity.ID, out string) error {
 	if err := keepFile(filepath.Join(out, MemberKeyFile), hexKey(member), 0o600, ErrOtherMerchant); err != nil {
 		return err
 	}
-	template := &x509.Certificate{
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth},
-		URIs:        []*url.URL{id.URI()},
-	}
-	return a.issue(template, out, TerminalCertFile, TerminalKeyFile)
+	return a.issue(forTerminal(id), out, TerminalCertFile, TerminalKeyFile)
 }
 
 // place makes the folder out, with the authority's certificate in it.
-func (a *authority) place(out string) error {
+func (a *Authority) place(out string) error {
 	if err := os.MkdirAll(out, 0o700); err != nil {
 		return fmt.Errorf("cannot make folder for certificate: %w", err)
 	}
 	return keepFile(filepath.Join(out, CertFile), a.certPEM, 0o644, ErrOtherAuthority)
 }
 
-// issue completes template, signs it for a new key, and writes both to out.
-func (a *authority) issue(template *x509.Certificate, out, certName, keyName string) error {
+// issue signs template for a new key, and writes both to out.
+func (a *Authority) issue(template *x509.Certificate, out, certName, keyName string) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return fmt.Errorf("cannot generate key: %w", err)
 	}
-	now := time.Now()
-	template.SerialNumber = newSerial()
-	template.NotBefore = now.Add(-backdate)
-	template.NotAfter = now.Add(leafLife)
-	if template.NotAfter.After(a.cert.NotAfter) {
-		template.NotAfter = a.cert.NotAfter
-	}
-	template.KeyUsage = x509.KeyUsageDigitalSignature
-	der, err := x509.CreateCertificate(rand.Reader, template, a.cert, key.Public(), a.key)
+	der, err := a.sign(template, &key.PublicKey, leafLife)
 	if err != nil {
-		return fmt.Errorf("cannot issue certificate: %w", err)
+		return err
 	}
 	keyPEM, err := encodeKey(key)
 	if err != nil {
 		return err
 	}
-	if err := replaceFile(filepath.Join(out, keyName), keyPEM, 0o600); err != nil {
+	if err := file.Replace(filepath.Join(out, keyName), keyPEM, 0o600); err != nil {
 		return err
 	}
-	return replaceFile(filepath.Join(out, certName), encodeCert(der), 0o644)
+	return file.Replace(filepath.Join(out, certName), encodeCert(der), 0o644)
 }
 
 // keepFile makes the file unless it is there with the same contents. It returns other when it has others.
 func keepFile(path string, data []byte, perm os.FileMode, other error) error {
-	err := createFile(path, data, perm)
-	if !errors.Is(err, ErrExists) {
+	err := file.Create(path, data, perm)
+	if !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	have, err := os.ReadFile(path)
