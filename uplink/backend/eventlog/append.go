@@ -10,6 +10,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -18,6 +19,9 @@ type appendOp struct {
 	batches []*checked
 	results []Result
 	err     error // why the batch after the last result was refused
+
+	id   identity.ID
+	boot *BootClock // to be kept for id, unless nil
 }
 
 // checked is a batch that passed check, with its records read.
@@ -25,6 +29,8 @@ type checked struct {
 	Batch
 	rows     []uint32 // rows that each record lands as
 	rejected []*Rejected
+	boots    []seen
+	lastWall int64 // the latest time that an event tells which knows its wall clock alone; 0 means none
 }
 
 // Append stores batches of one terminal, in their order, up to the first that is refused. When it returns, the results
@@ -54,12 +60,24 @@ func (l *Log) Append(ctx context.Context, batches ...Batch) ([]Result, error) {
 	return op.results, refused
 }
 
+// KeepBoot keeps what a terminal told of the clock of the boot that it is in, unless more is known of it. Append does the
+// same with every batch; KeepBoot is for streams that brought none. The errors are those of Append.
+func (l *Log) KeepBoot(ctx context.Context, id identity.ID, b *BootClock) error {
+	if err := errors.Join(id.Validate(), b.check()); err != nil {
+		return invalid("%v", err)
+	}
+	return l.group.Do(ctx, &appendOp{id: id, boot: b})
+}
+
 // read tries to read every record of a batch.
 func read(b Batch) *checked {
 	c := &checked{Batch: b, rows: make([]uint32, len(b.Records))}
 	for i, record := range b.Records {
 		events, reason := Decode(b.Lane, record)
 		c.rows[i] = uint32(max(len(events), 1))
+		for _, e := range events {
+			c.see(e.Clock)
+		}
 		if reason != wire.RejectReason_REJECT_REASON_UNSPECIFIED {
 			c.rejected = append(c.rejected, &Rejected{Index: uint32(i), Reason: uint32(reason)})
 		}
@@ -80,6 +98,11 @@ func (l *Log) commit(ops []*appendOp) error {
 		// Keys only grow, so that pages can be filled.
 		tx.Bucket(bucketEntries).FillPercent = 1
 		for _, op := range ops {
+			if op.boot != nil {
+				if _, err := keepBoot(tx, op.id, op.boot); err != nil {
+					return err
+				}
+			}
 			for _, b := range op.batches {
 				result, err := b.store(tx, &head)
 				if refusal(err) {
@@ -128,8 +151,15 @@ func (c *checked) store(tx *bolt.Tx, head *uint64) (Result, error) {
 	}
 	result := Result{}
 	mark.Through = through
+	var clocks []*BootClock
+	if len(segments) > 0 {
+		if clocks, err = c.bootClocks(tx); err != nil {
+			return Result{}, err
+		}
+	}
 	for i, s := range segments {
 		entry := c.entry(s)
+		entry.Boots, entry.LastUnixMs = clocks, mark.LastUnixMs
 		if c.Lane == wire.Lane_LANE_LEDGER {
 			for j, record := range entry.Records {
 				mark.Chain = extend(mark.Chain, s.firstSeq+uint64(j), record)
@@ -149,6 +179,7 @@ func (c *checked) store(tx *bolt.Tx, head *uint64) (Result, error) {
 		result.Stored += len(entry.Records)
 	}
 	if len(segments) > 0 {
+		mark.LastUnixMs = max(mark.LastUnixMs, c.lastEvent(clocks))
 		if err := putWatermark(tx, key, mark); err != nil {
 			return Result{}, err
 		}

@@ -38,6 +38,8 @@ type Batch struct {
 	Chain    []byte   // the first 8 bytes of the terminal's chain after the last record; ledger lane only
 	Lost     []Range  // in the ledger lane only after damage at the terminal; its chain then differs, which is an alarm
 
+	Boot *BootClock // of the boot that the terminal is in, as it told in its Hello; nil when it didn't
+
 	Received     time.Time
 	Gateway      string
 	AgentVersion string
@@ -85,6 +87,9 @@ func invalid(format string, args ...any) error {
 func (b *Batch) check() error {
 	if err := b.ID.Validate(); err != nil {
 		return invalid("%v", err)
+	}
+	if err := b.Boot.check(); err != nil {
+		return err
 	}
 	if len(b.Records) == 0 && len(b.Lost) == 0 {
 		return invalid("no records")

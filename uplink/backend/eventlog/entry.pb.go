@@ -25,6 +25,71 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// TimeSource says how the time of an event is known. A higher number is a better source.
+type TimeSource int32
+
+const (
+	// Not given.
+	TimeSource_TIME_SOURCE_UNSPECIFIED TimeSource = 0
+	// Nothing but that the event was received later, and that the terminal has started again since.
+	TimeSource_TIME_SOURCE_BOUNDS TimeSource = 1
+	// The terminal's wall clock, which nobody had checked since boot.
+	TimeSource_TIME_SOURCE_RTC TimeSource = 2
+	// The terminal's wall clock, which the terminal had compared with the network's or the backend's.
+	TimeSource_TIME_SOURCE_NETWORK TimeSource = 3
+	// The terminal's wall clock, disciplined by NTP.
+	TimeSource_TIME_SOURCE_NTP TimeSource = 4
+	// The backend's clock, and the terminal's clock since boot, which the terminal told in a Hello of that boot.
+	TimeSource_TIME_SOURCE_BACKEND TimeSource = 5
+)
+
+// Enum value maps for TimeSource.
+var (
+	TimeSource_name = map[int32]string{
+		0: "TIME_SOURCE_UNSPECIFIED",
+		1: "TIME_SOURCE_BOUNDS",
+		2: "TIME_SOURCE_RTC",
+		3: "TIME_SOURCE_NETWORK",
+		4: "TIME_SOURCE_NTP",
+		5: "TIME_SOURCE_BACKEND",
+	}
+	TimeSource_value = map[string]int32{
+		"TIME_SOURCE_UNSPECIFIED": 0,
+		"TIME_SOURCE_BOUNDS":      1,
+		"TIME_SOURCE_RTC":         2,
+		"TIME_SOURCE_NETWORK":     3,
+		"TIME_SOURCE_NTP":         4,
+		"TIME_SOURCE_BACKEND":     5,
+	}
+)
+
+func (x TimeSource) Enum() *TimeSource {
+	p := new(TimeSource)
+	*p = x
+	return p
+}
+
+func (x TimeSource) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (TimeSource) Descriptor() protoreflect.EnumDescriptor {
+	return file_entry_proto_enumTypes[0].Descriptor()
+}
+
+func (TimeSource) Type() protoreflect.EnumType {
+	return &file_entry_proto_enumTypes[0]
+}
+
+func (x TimeSource) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use TimeSource.Descriptor instead.
+func (TimeSource) EnumDescriptor() ([]byte, []int) {
+	return file_entry_proto_rawDescGZIP(), []int{0}
+}
+
 // ChainState is the outcome of comparing the terminal's hash chain with the backend's own.
 type ChainState int32
 
@@ -62,11 +127,11 @@ func (x ChainState) String() string {
 }
 
 func (ChainState) Descriptor() protoreflect.EnumDescriptor {
-	return file_entry_proto_enumTypes[0].Descriptor()
+	return file_entry_proto_enumTypes[1].Descriptor()
 }
 
 func (ChainState) Type() protoreflect.EnumType {
-	return &file_entry_proto_enumTypes[0]
+	return &file_entry_proto_enumTypes[1]
 }
 
 func (x ChainState) Number() protoreflect.EnumNumber {
@@ -75,7 +140,7 @@ func (x ChainState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ChainState.Descriptor instead.
 func (ChainState) EnumDescriptor() ([]byte, []int) {
-	return file_entry_proto_rawDescGZIP(), []int{0}
+	return file_entry_proto_rawDescGZIP(), []int{1}
 }
 
 // Entry is one entry of the log: consecutive records of one lane, as they were stored together. Its key is its offset.
@@ -106,7 +171,13 @@ type Entry struct {
 	// What the terminal's hash chain says of the entry. Ledger lane only.
 	ChainState ChainState `protobuf:"varint,12,opt,name=chain_state,json=chainState,proto3,enum=stampd.backend.v1.ChainState" json:"chain_state,omitempty"`
 	// Rows that the entry lands as: events, rejected records and lost ranges. Always set.
-	Rows          uint32 `protobuf:"varint,13,opt,name=rows,proto3" json:"rows,omitempty"`
+	Rows uint32 `protobuf:"varint,13,opt,name=rows,proto3" json:"rows,omitempty"`
+	// What was known, when the entry was stored, of the clock of every boot that its records tell of. It is kept here so
+	// that the entry says the same of its events' times for ever.
+	Boots []*BootClock `protobuf:"bytes,14,rep,name=boots,proto3" json:"boots,omitempty"`
+	// The time of the lane's last event before this entry: milliseconds since 1970-01-01T00:00:00Z. 0 means that there was
+	// none, or that it is unknown.
+	LastUnixMs    int64 `protobuf:"varint,15,opt,name=last_unix_ms,json=lastUnixMs,proto3" json:"last_unix_ms,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -232,6 +303,102 @@ func (x *Entry) GetRows() uint32 {
 	return 0
 }
 
+func (x *Entry) GetBoots() []*BootClock {
+	if x != nil {
+		return x.Boots
+	}
+	return nil
+}
+
+func (x *Entry) GetLastUnixMs() int64 {
+	if x != nil {
+		return x.LastUnixMs
+	}
+	return 0
+}
+
+// BootClock ties the clock since one boot of a terminal to the backend's clock.
+type BootClock struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The random id of the boot. 16 bytes. Always set.
+	BootId []byte `protobuf:"bytes,1,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
+	// When the clock since boot showed this: milliseconds. Range: 0 to 2^42.
+	BootMs int64 `protobuf:"varint,2,opt,name=boot_ms,json=bootMs,proto3" json:"boot_ms,omitempty"`
+	// The backend's clock showed this: milliseconds since 1970-01-01T00:00:00Z. Always set.
+	UnixMs int64 `protobuf:"varint,3,opt,name=unix_ms,json=unixMs,proto3" json:"unix_ms,omitempty"`
+	// How far off that can be, either way: milliseconds. Unset means unknown.
+	ErrorMs *int64 `protobuf:"varint,4,opt,name=error_ms,json=errorMs,proto3,oneof" json:"error_ms,omitempty"`
+	// How it is known. Always set.
+	Source        TimeSource `protobuf:"varint,5,opt,name=source,proto3,enum=stampd.backend.v1.TimeSource" json:"source,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BootClock) Reset() {
+	*x = BootClock{}
+	mi := &file_entry_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BootClock) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BootClock) ProtoMessage() {}
+
+func (x *BootClock) ProtoReflect() protoreflect.Message {
+	mi := &file_entry_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BootClock.ProtoReflect.Descriptor instead.
+func (*BootClock) Descriptor() ([]byte, []int) {
+	return file_entry_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *BootClock) GetBootId() []byte {
+	if x != nil {
+		return x.BootId
+	}
+	return nil
+}
+
+func (x *BootClock) GetBootMs() int64 {
+	if x != nil {
+		return x.BootMs
+	}
+	return 0
+}
+
+func (x *BootClock) GetUnixMs() int64 {
+	if x != nil {
+		return x.UnixMs
+	}
+	return 0
+}
+
+func (x *BootClock) GetErrorMs() int64 {
+	if x != nil && x.ErrorMs != nil {
+		return *x.ErrorMs
+	}
+	return 0
+}
+
+func (x *BootClock) GetSource() TimeSource {
+	if x != nil {
+		return x.Source
+	}
+	return TimeSource_TIME_SOURCE_UNSPECIFIED
+}
+
 // Rejected marks one record of an entry that could not be read.
 type Rejected struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -245,7 +412,7 @@ type Rejected struct {
 
 func (x *Rejected) Reset() {
 	*x = Rejected{}
-	mi := &file_entry_proto_msgTypes[1]
+	mi := &file_entry_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -257,7 +424,7 @@ func (x *Rejected) String() string {
 func (*Rejected) ProtoMessage() {}
 
 func (x *Rejected) ProtoReflect() protoreflect.Message {
-	mi := &file_entry_proto_msgTypes[1]
+	mi := &file_entry_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -270,7 +437,7 @@ func (x *Rejected) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rejected.ProtoReflect.Descriptor instead.
 func (*Rejected) Descriptor() ([]byte, []int) {
-	return file_entry_proto_rawDescGZIP(), []int{1}
+	return file_entry_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *Rejected) GetIndex() uint32 {
@@ -300,7 +467,7 @@ type Lost struct {
 
 func (x *Lost) Reset() {
 	*x = Lost{}
-	mi := &file_entry_proto_msgTypes[2]
+	mi := &file_entry_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -312,7 +479,7 @@ func (x *Lost) String() string {
 func (*Lost) ProtoMessage() {}
 
 func (x *Lost) ProtoReflect() protoreflect.Message {
-	mi := &file_entry_proto_msgTypes[2]
+	mi := &file_entry_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -325,7 +492,7 @@ func (x *Lost) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lost.ProtoReflect.Descriptor instead.
 func (*Lost) Descriptor() ([]byte, []int) {
-	return file_entry_proto_rawDescGZIP(), []int{2}
+	return file_entry_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Lost) GetFromSeq() uint64 {
@@ -346,7 +513,7 @@ var File_entry_proto protoreflect.FileDescriptor
 
 const file_entry_proto_rawDesc = "" +
 	"\n" +
-	"\ventry.proto\x12\x11stampd.backend.v1\"\xc3\x03\n" +
+	"\ventry.proto\x12\x11stampd.backend.v1\"\x99\x04\n" +
 	"\x05Entry\x12\x1a\n" +
 	"\bmerchant\x18\x01 \x01(\tR\bmerchant\x12\x1a\n" +
 	"\bterminal\x18\x02 \x01(\tR\bterminal\x12\x14\n" +
@@ -362,13 +529,31 @@ const file_entry_proto_rawDesc = "" +
 	"\x04lost\x18\v \x03(\v2\x17.stampd.backend.v1.LostR\x04lost\x12>\n" +
 	"\vchain_state\x18\f \x01(\x0e2\x1d.stampd.backend.v1.ChainStateR\n" +
 	"chainState\x12\x12\n" +
-	"\x04rows\x18\r \x01(\rR\x04rows\"8\n" +
+	"\x04rows\x18\r \x01(\rR\x04rows\x122\n" +
+	"\x05boots\x18\x0e \x03(\v2\x1c.stampd.backend.v1.BootClockR\x05boots\x12 \n" +
+	"\flast_unix_ms\x18\x0f \x01(\x03R\n" +
+	"lastUnixMs\"\xba\x01\n" +
+	"\tBootClock\x12\x17\n" +
+	"\aboot_id\x18\x01 \x01(\fR\x06bootId\x12\x17\n" +
+	"\aboot_ms\x18\x02 \x01(\x03R\x06bootMs\x12\x17\n" +
+	"\aunix_ms\x18\x03 \x01(\x03R\x06unixMs\x12\x1e\n" +
+	"\berror_ms\x18\x04 \x01(\x03H\x00R\aerrorMs\x88\x01\x01\x125\n" +
+	"\x06source\x18\x05 \x01(\x0e2\x1d.stampd.backend.v1.TimeSourceR\x06sourceB\v\n" +
+	"\t_error_ms\"8\n" +
 	"\bRejected\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\rR\x05index\x12\x16\n" +
 	"\x06reason\x18\x02 \x01(\rR\x06reason\"8\n" +
 	"\x04Lost\x12\x19\n" +
 	"\bfrom_seq\x18\x01 \x01(\x04R\afromSeq\x12\x15\n" +
-	"\x06to_seq\x18\x02 \x01(\x04R\x05toSeq*Z\n" +
+	"\x06to_seq\x18\x02 \x01(\x04R\x05toSeq*\x9d\x01\n" +
+	"\n" +
+	"TimeSource\x12\x1b\n" +
+	"\x17TIME_SOURCE_UNSPECIFIED\x10\x00\x12\x16\n" +
+	"\x12TIME_SOURCE_BOUNDS\x10\x01\x12\x13\n" +
+	"\x0fTIME_SOURCE_RTC\x10\x02\x12\x17\n" +
+	"\x13TIME_SOURCE_NETWORK\x10\x03\x12\x13\n" +
+	"\x0fTIME_SOURCE_NTP\x10\x04\x12\x17\n" +
+	"\x13TIME_SOURCE_BACKEND\x10\x05*Z\n" +
 	"\n" +
 	"ChainState\x12\x1b\n" +
 	"\x17CHAIN_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
@@ -387,23 +572,27 @@ func file_entry_proto_rawDescGZIP() []byte {
 	return file_entry_proto_rawDescData
 }
 
-var file_entry_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_entry_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_entry_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_entry_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_entry_proto_goTypes = []any{
-	(ChainState)(0),  // 0: stampd.backend.v1.ChainState
-	(*Entry)(nil),    // 1: stampd.backend.v1.Entry
-	(*Rejected)(nil), // 2: stampd.backend.v1.Rejected
-	(*Lost)(nil),     // 3: stampd.backend.v1.Lost
+	(TimeSource)(0),   // 0: stampd.backend.v1.TimeSource
+	(ChainState)(0),   // 1: stampd.backend.v1.ChainState
+	(*Entry)(nil),     // 2: stampd.backend.v1.Entry
+	(*BootClock)(nil), // 3: stampd.backend.v1.BootClock
+	(*Rejected)(nil),  // 4: stampd.backend.v1.Rejected
+	(*Lost)(nil),      // 5: stampd.backend.v1.Lost
 }
 var file_entry_proto_depIdxs = []int32{
-	2, // 0: stampd.backend.v1.Entry.rejected:type_name -> stampd.backend.v1.Rejected
-	3, // 1: stampd.backend.v1.Entry.lost:type_name -> stampd.backend.v1.Lost
-	0, // 2: stampd.backend.v1.Entry.chain_state:type_name -> stampd.backend.v1.ChainState
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	4, // 0: stampd.backend.v1.Entry.rejected:type_name -> stampd.backend.v1.Rejected
+	5, // 1: stampd.backend.v1.Entry.lost:type_name -> stampd.backend.v1.Lost
+	1, // 2: stampd.backend.v1.Entry.chain_state:type_name -> stampd.backend.v1.ChainState
+	3, // 3: stampd.backend.v1.Entry.boots:type_name -> stampd.backend.v1.BootClock
+	0, // 4: stampd.backend.v1.BootClock.source:type_name -> stampd.backend.v1.TimeSource
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_entry_proto_init() }
@@ -411,13 +600,14 @@ func file_entry_proto_init() {
 	if File_entry_proto != nil {
 		return
 	}
+	file_entry_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_entry_proto_rawDesc), len(file_entry_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   3,
+			NumEnums:      2,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -24,11 +24,12 @@ import (
 // format is the version of the file's layout, kept in it.
 const format = "stampd-eventlog/1"
 
-// The file has three buckets: entries by offset (8 bytes, big endian), watermarks by terminal, epoch and lane, and meta
-// with the keys below.
+// The file has four buckets: entries by offset (8 bytes, big endian), watermarks by terminal, epoch and lane, the clocks
+// of boots by terminal and boot id, and meta with the keys below.
 var (
 	bucketEntries    = []byte("entries")
 	bucketWatermarks = []byte("watermarks")
+	bucketBoots      = []byte("boots")
 	bucketMeta       = []byte("meta")
 	metaFormat       = []byte("format")
 	metaID           = []byte("id")
@@ -100,7 +101,7 @@ func (l *Log) prepare(tx *bolt.Tx) error {
 		return fmt.Errorf("its format is %q, want %q", got, format)
 	}
 	l.id = hex.EncodeToString(meta.Get(metaID))
-	for _, name := range [][]byte{bucketEntries, bucketWatermarks} {
+	for _, name := range [][]byte{bucketEntries, bucketWatermarks, bucketBoots} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}

@@ -21,9 +21,15 @@ type LaneKey struct {
 type Watermark struct {
 	Through uint64   // everything up to here is stored; 0 means nothing
 	Chain   [32]byte // the log's hash chain there: head(n) = SHA-256(head(n-1) ‖ seq ‖ payload), head(0) is all zero; ledger lane only
+	// LastUnixMs is the time of the last event, by the backend's clock: milliseconds since 1970. 0 means none, or unknown.
+	LastUnixMs int64
 }
 
-const watermarkSize = 8 + 32
+// A watermark is through, chain and the last event's time. The first programs did not keep the time.
+const (
+	watermarkSize = 8 + 32 + 8
+	withoutTime   = 8 + 32
+)
 
 // Watermarks returns the watermarks of a terminal's lanes, in the order of keys.
 func (l *Log) Watermarks(id identity.ID, keys []LaneKey) ([]Watermark, error) {
@@ -57,18 +63,22 @@ func getWatermark(tx *bolt.Tx, key []byte) (Watermark, error) {
 	if v == nil {
 		return w, nil
 	}
-	if len(v) != watermarkSize {
+	if len(v) != watermarkSize && len(v) != withoutTime {
 		return w, fmt.Errorf("a watermark has %d bytes, want %d", len(v), watermarkSize)
 	}
 	w.Through = binary.BigEndian.Uint64(v)
 	copy(w.Chain[:], v[8:])
+	if len(v) == watermarkSize {
+		w.LastUnixMs = int64(binary.BigEndian.Uint64(v[withoutTime:]))
+	}
 	return w, nil
 }
 
 func putWatermark(tx *bolt.Tx, key []byte, w Watermark) error {
 	v := make([]byte, 0, watermarkSize)
 	v = binary.BigEndian.AppendUint64(v, w.Through)
-	return tx.Bucket(bucketWatermarks).Put(key, append(v, w.Chain[:]...))
+	v = append(v, w.Chain[:]...)
+	return tx.Bucket(bucketWatermarks).Put(key, binary.BigEndian.AppendUint64(v, uint64(w.LastUnixMs)))
 }
 
 // extend returns the chain after one more record.

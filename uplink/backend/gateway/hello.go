@@ -12,7 +12,8 @@ import (
 const (
 	maxLanes   = 64
 	maxVersion = 64
-	idLength   = 16 // of an epoch and of a boot id
+	idLength   = 16      // of an epoch and of a boot id
+	maxBootMS  = 1 << 42 // more than a hundred years
 )
 
 // lanesOf returns the lanes that a Hello lists. The error says what is wrong with it, without any of its contents.
@@ -22,6 +23,9 @@ func lanesOf(h *wire.Hello) ([]eventlog.LaneKey, error) {
 	}
 	if n := len(h.BootId); n != 0 && n != idLength {
 		return nil, fmt.Errorf("boot_id has %d bytes, want %d", n, idLength)
+	}
+	if ms := h.GetClock().GetBootMs(); ms < 0 || ms > maxBootMS {
+		return nil, fmt.Errorf("clock.boot_ms is not 0 to %d", int64(maxBootMS))
 	}
 	if n := len(h.Lanes); n == 0 || n > maxLanes {
 		return nil, fmt.Errorf("%d lanes, want 1 to %d", n, maxLanes)

@@ -37,6 +37,12 @@ type stream struct {
 	end      error                  // why it was closed; read only after that
 	alarmed  bool                   // a chain that differs was logged
 	stored   int                    // new records
+
+	boot     *eventlog.BootClock // the terminal's clock since boot; nil when it told nothing of it
+	greeted  time.Time           // when Hello came
+	welcomed time.Time           // when it was answered
+	refined  bool                // the round trip is in boot
+	kept     bool                // boot is in the log
 }
 
 // Stream serves one terminal until either side ends the stream.
@@ -67,6 +73,7 @@ func (g *Gateway) Stream(server wire.UplinkService_StreamServer) (err error) {
 	expired := time.NewTimer(time.Until(leaf))
 	defer expired.Stop()
 	err = s.serve(replaced, expired.C)
+	s.keepBoot()
 	s.logger.Info().Int("stored", s.stored).AnErr("reason", err).Msg("stream ended")
 	return err
 }
@@ -139,6 +146,7 @@ func (s *stream) hello() (*wire.Hello, error) {
 			return nil, status.Error(codes.InvalidArgument, "Hello: "+err.Error())
 		}
 		s.lanes, s.version = lanes, hello.AgentVersion
+		s.greet(hello, s.now())
 		return hello, nil
 	}
 }
@@ -163,6 +171,7 @@ func (s *stream) welcome(hello *wire.Hello) error {
 				Uint64("through", m.Through).Msg("terminal's ledger does not follow on what is stored")
 		}
 	}
+	s.welcomed = s.now()
 	return s.server.Send(&wire.ToTerminal{Message: &wire.ToTerminal_Welcome{Welcome: welcome}})
 }
 
@@ -194,6 +203,7 @@ func (s *stream) take(m *wire.ToBackend) error {
 	var refused error
 	for ok := true; ok && refused == nil; {
 		var b eventlog.Batch
+		s.refine(m.GetBatch())
 		if b, refused = s.batch(m.GetBatch()); refused == nil {
 			batches = append(batches, b)
 			places = append(places, m.GetBatch().LaneIndex)
@@ -206,6 +216,7 @@ func (s *stream) take(m *wire.ToBackend) error {
 	}
 	// A commit that is on its way is not given up when the terminal goes: what came is stored.
 	results, err := s.log.Append(context.WithoutCancel(s.server.Context()), batches...)
+	s.kept = s.kept || len(results) > 0
 	if sendErr := s.acknowledge(places, results); sendErr != nil {
 		return sendErr
 	}
@@ -234,6 +245,7 @@ func (s *stream) batch(b *wire.Batch) (eventlog.Batch, error) {
 		FirstSeq:     b.FirstSeq,
 		Records:      b.Records,
 		Chain:        b.Chain,
+		Boot:         s.boot,
 		Received:     s.now(),
 		Gateway:      s.name,
 		AgentVersion: s.version,
