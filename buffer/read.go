@@ -29,9 +29,10 @@ func (q *Queue) Read(id LaneID, from uint64, maxRecords, maxBytes int) ([]Record
 	}
 	var records []Record
 	err := q.view(func(tx *bolt.Tx, held *overlay) error {
-		if records = q.readFile(tx, id, from, maxRecords, maxBytes); len(records) == 0 {
-			records = q.readHeld(held, id, from, maxRecords, maxBytes)
-		}
+		chosen := selection{maxRecords: maxRecords, maxBytes: maxBytes}
+		q.readFile(tx, id, from, &chosen)
+		q.readHeld(held, id, from, &chosen)
+		records = chosen.records
 		return nil
 	})
 	if err == nil && len(records) == 0 && l == q.current {
@@ -63,8 +64,24 @@ func (q *Queue) readMemory(from uint64, maxRecords, maxBytes int) []Record {
 	return records
 }
 
-// readHeld reads what the journal holds of a lane.
-func (q *Queue) readHeld(held *overlay, id LaneID, from uint64, maxRecords, maxBytes int) []Record {
+func (q *Queue) readFile(tx *bolt.Tx, id LaneID, from uint64, chosen *selection) {
+	first := recordKey(id, from)
+	prefix := string(first[:len(first)-8])
+	c := recordBucket(tx, id.Lane).Cursor()
+	for k, v := c.Seek(first); len(k) == len(first) && string(k[:len(k)-8]) == prefix; k, v = c.Next() {
+		r := sealed{binary.BigEndian.Uint64(k[len(k)-8:]), v}
+		if !chosen.takes(r) {
+			return
+		}
+		chosen.records = append(chosen.records, q.opened(id, r))
+	}
+}
+
+// readHeld goes on with what the journal holds of a lane.
+func (q *Queue) readHeld(held *overlay, id LaneID, from uint64, chosen *selection) {
+	if n := len(chosen.records); n > 0 {
+		from = chosen.records[n-1].Seq + 1
+	}
 	q.mu.Lock()
 	var values []sealed
 	if t := held.lanes[id]; t != nil {
@@ -72,29 +89,12 @@ func (q *Queue) readHeld(held *overlay, id LaneID, from uint64, maxRecords, maxB
 		values = t.records[i:]
 	}
 	q.mu.Unlock()
-	chosen := selection{maxRecords: maxRecords, maxBytes: maxBytes}
 	for _, v := range values {
-		if !chosen.takes(v.seq, len(v.value)) {
-			break
+		if !chosen.takes(v) {
+			return
 		}
 		chosen.records = append(chosen.records, q.opened(id, v))
 	}
-	return chosen.records
-}
-
-func (q *Queue) readFile(tx *bolt.Tx, id LaneID, from uint64, maxRecords, maxBytes int) []Record {
-	first := recordKey(id, from)
-	prefix := string(first[:len(first)-8])
-	c := recordBucket(tx, id.Lane).Cursor()
-	chosen := selection{maxRecords: maxRecords, maxBytes: maxBytes}
-	for k, v := c.Seek(first); len(k) == len(first) && string(k[:len(k)-8]) == prefix; k, v = c.Next() {
-		seq := binary.BigEndian.Uint64(k[len(k)-8:])
-		if !chosen.takes(seq, len(v)) {
-			break
-		}
-		chosen.records = append(chosen.records, q.opened(id, sealed{seq, v}))
-	}
-	return chosen.records
 }
 
 // selection is the records that one read returns: in a row, and within limits.
@@ -104,11 +104,11 @@ type selection struct {
 	maxRecords, maxBytes int
 }
 
-// takes reports whether a record of that size may follow.
-func (s *selection) takes(seq uint64, size int) bool {
+// takes reports whether a record may follow.
+func (s *selection) takes(r sealed) bool {
 	n := len(s.records)
-	s.size += size
-	return n < s.maxRecords && (n == 0 || seq == s.records[n-1].Seq+1 && s.size <= s.maxBytes)
+	s.size += len(r.value)
+	return n < s.maxRecords && (n == 0 || r.seq == s.records[n-1].Seq+1 && s.size <= s.maxBytes)
 }
 
 func (q *Queue) opened(id LaneID, v sealed) Record {
