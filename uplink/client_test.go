@@ -378,7 +378,17 @@ func TestBackendThatForgotIsSentWhatIsLeft(t *testing.T) {
 	if err := b.queue.Ack(t.Context(), id, 3, nil); err != nil {
 		t.Fatal(err)
 	}
-	b.add(1) // removes what was acknowledged
+	c, err := pci.NewGuard(nil).Check(&wire.TelemetryBlock{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.queue.AppendTelemetry(c); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.queue.Spill(t.Context()); err != nil { // leaves what was acknowledged behind in the journal
+		t.Fatal(err)
+	}
+	b.add(1)
 	if err := b.queue.Ack(t.Context(), id, 5, nil); err != nil {
 		t.Fatal(err)
 	}
