@@ -19,7 +19,8 @@ type Client struct {
 
 	mu       sync.Mutex // guards everything below
 	state    wire.UplinkState
-	lastErr  string
+	stage    wire.UplinkStage // how far the attempt is, or where the last one ended
+	lastErr  error
 	nextTry  time.Time
 	lastAck  time.Time
 	connects uint64
@@ -69,7 +70,7 @@ func (c *Client) Run(ctx context.Context) error {
 		wait := backoff.next()
 		c.Log.Warn().Err(err).Int64("wait_ms", wait.Milliseconds()).Msg("uplink is down")
 		c.mu.Lock()
-		c.lastErr = err.Error()
+		c.lastErr, c.stage = err, stageOf(err)
 		c.mu.Unlock()
 		if c.pause(ctx, wait) {
 			backoff.reset()
@@ -101,92 +102,6 @@ func (c *Client) Hurry() {
 	case c.hurry <- struct{}{}:
 	default:
 	}
-}
-
-// Flush hurries, and waits until everything that was queued at the call is stored by the backend, or ctx ends; without a
-// backend there is nothing to wait for. It returns how many records are waiting then, and whether everything queued at
-// the call is stored.
-func (c *Client) Flush(ctx context.Context) (waiting uint64, complete bool) {
-	goal := c.Queue.Lanes()
-	c.Hurry()
-	for {
-		c.mu.Lock()
-		progress := c.progress
-		c.mu.Unlock()
-		waiting, complete = c.missing(goal)
-		if complete || c.Backend == "" {
-			return waiting, complete
-		}
-		select {
-		case <-progress:
-		case <-ctx.Done():
-			return waiting, false
-		}
-	}
-}
-
-// missing returns how many records wait now, and whether all of the goal is acknowledged.
-func (c *Client) missing(goal []buffer.LaneState) (waiting uint64, complete bool) {
-	now := map[buffer.LaneID]buffer.LaneState{}
-	for _, l := range c.Queue.Lanes() {
-		now[l.LaneID] = l
-		waiting += l.Depth()
-	}
-	for _, g := range goal {
-		if l, held := now[g.LaneID]; held && l.Acked+1 < g.Next {
-			return waiting, false
-		}
-	}
-	return waiting, true
-}
-
-// Online reports whether the backend has welcomed the terminal and the stream is open.
-func (c *Client) Online() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.state == wire.UplinkState_UPLINK_STATE_ONLINE
-}
-
-// Status returns how the uplink is.
-func (c *Client) Status() *wire.UplinkStatus {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := &wire.UplinkStatus{
-		State:         c.state,
-		Backend:       c.Backend,
-		LastError:     c.lastErr,
-		SentBytes:     c.meter.sent.Load(),
-		ReceivedBytes: c.meter.received.Load(),
-		Connects:      c.connects,
-	}
-	if c.state == wire.UplinkState_UPLINK_STATE_WAITING {
-		s.NextAttemptInMs = new(max(time.Until(c.nextTry).Milliseconds(), 0))
-	}
-	if !c.lastAck.IsZero() {
-		s.SinceAckMs = new(time.Since(c.lastAck).Milliseconds())
-	}
-	return s
-}
-
-func (c *Client) setState(s wire.UplinkState) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.state = s
-}
-
-func (c *Client) ackTime() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.lastAck
-}
-
-// acknowledged notes progress.
-func (c *Client) acknowledged() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.lastAck = time.Now()
-	close(c.progress)
-	c.progress = make(chan struct{})
 }
 
 // alarm raises an alarm, once for each lane: an alarm is a ledger record, whose own ack may raise the next.

@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"context"
 	"net"
 	"sync/atomic"
 )
@@ -9,15 +8,6 @@ import (
 // meter counts the bytes of every connection, TLS included, TCP and IP not.
 type meter struct {
 	sent, received atomic.Uint64
-}
-
-func (m *meter) dial(ctx context.Context, address string) (net.Conn, error) {
-	d := net.Dialer{KeepAliveConfig: net.KeepAliveConfig{Enable: false}} // gRPC probes the link, as often as configured
-	conn, err := d.DialContext(ctx, "tcp", address)
-	if err != nil {
-		return nil, err
-	}
-	return &meteredConn{Conn: conn, meter: m}, nil
 }
 
 type meteredConn struct {

@@ -4,10 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"strconv"
-	"strings"
-
-	"google.golang.org/grpc/status"
 
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/uplink/wire"
@@ -18,7 +14,7 @@ func (s *session) receive(ctx context.Context) error {
 	for {
 		m, err := s.stream.Recv()
 		if err != nil {
-			return explain(err)
+			return err
 		}
 		ack := m.GetAck()
 		if ack == nil {
@@ -94,19 +90,4 @@ func (s *session) idle() bool {
 		}
 	}
 	return true
-}
-
-// explain turns gRPC's error into one line for people.
-func explain(err error) error {
-	st, ok := status.FromError(err)
-	if !ok {
-		return err
-	}
-	text := st.Message()
-	if desc, wrapped := strings.CutPrefix(text, "connection error: desc = "); wrapped {
-		if plain, err := strconv.Unquote(desc); err == nil {
-			text = strings.TrimPrefix(strings.TrimPrefix(plain, "transport: "), "Error while dialing: ")
-		}
-	}
-	return fmt.Errorf("%s (%s)", text, st.Code())
 }

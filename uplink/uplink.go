@@ -7,6 +7,7 @@
 package uplink
 
 import (
+	"net"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -33,6 +34,10 @@ type Options struct {
 	FirstContactSpread time.Duration // the first attempt comes at a random moment within this
 	StallAfter         time.Duration // a backend that owes an answer for longer is given up
 	Keepalive          time.Duration // silence after which the link is probed: less than the carrier's NAT timeout
+
+	Proxy    Proxy         // on the way to the backend; the zero Proxy is none
+	ProxyCA  string        // PEM file of the authorities of an https proxy; empty means the system's
+	Resolver *net.Resolver // looks names up; nil means the system's
 
 	Alarm func(*wire.Audit) // told of a backend that contradicts the queue
 	Log   zerolog.Logger

@@ -1,0 +1,100 @@
+package uplink
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"slices"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/net/http2"
+	"google.golang.org/grpc/credentials"
+)
+
+// secureConn is a TLS connection as gRPC gets it. It sends HTTP/2's preface together with the settings that gRPC writes
+// next, which saves a TLS record and a TCP segment, and remembers what the other end said last.
+type secureConn struct {
+	*tls.Conn
+	taken atomic.Bool
+
+	mu      sync.Mutex // guards preface and lastErr
+	preface []byte
+	lastErr error
+}
+
+// errTaken means that gRPC wants to connect again, which is the client's to decide.
+var errTaken = errors.New("the connection is over")
+
+// take gives the connection to gRPC, once.
+func (c *secureConn) take(context.Context, string) (net.Conn, error) {
+	if c.taken.Swap(true) {
+		return nil, errTaken
+	}
+	return c, nil
+}
+
+// Write sends b, but holds the preface back until the next call: gRPC writes settings at once after it.
+func (c *secureConn) Write(b []byte) (int, error) {
+	c.mu.Lock()
+	if string(b) == http2.ClientPreface {
+		c.preface = slices.Clone(b)
+		c.mu.Unlock()
+		return len(b), nil
+	}
+	held := c.preface
+	c.preface = nil
+	c.mu.Unlock()
+	if held == nil {
+		return c.Conn.Write(b)
+	}
+	n, err := c.Conn.Write(append(held, b...))
+	return max(n-len(held), 0), err
+}
+
+// Read reads what the backend sent.
+func (c *secureConn) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if err != nil {
+		c.mu.Lock()
+		c.lastErr = err
+		c.mu.Unlock()
+	}
+	return n, err
+}
+
+// alert returns what the backend said in TLS when it ended the connection, if it did. In TLS 1.3 it judges the terminal's
+// certificate only after the terminal's side of the handshake is done.
+func (c *secureConn) alert() (text string, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return remoteAlert(c.lastErr)
+}
+
+// shaken is transport credentials for a connection whose handshake is over.
+type shaken struct{ conn *secureConn }
+
+// ClientHandshake returns the connection and what is known of the backend.
+func (s shaken) ClientHandshake(_ context.Context, _ string, conn net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return conn, credentials.TLSInfo{
+		State:          s.conn.ConnectionState(),
+		CommonAuthInfo: credentials.CommonAuthInfo{SecurityLevel: credentials.PrivacyAndIntegrity},
+	}, nil
+}
+
+// ServerHandshake fails: this is the client's side.
+func (s shaken) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error) {
+	return nil, nil, errors.ErrUnsupported
+}
+
+// Info says that this is TLS, and whom the requests are for.
+func (s shaken) Info() credentials.ProtocolInfo {
+	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: s.conn.ConnectionState().ServerName}
+}
+
+// Clone returns the same credentials, which nothing changes.
+func (s shaken) Clone() credentials.TransportCredentials { return s }
+
+// OverrideServerName changes nothing: the name was checked.
+func (s shaken) OverrideServerName(string) error { return nil }
