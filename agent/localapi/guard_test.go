@@ -30,6 +30,8 @@ func goodRequests() map[string]proto.Message {
 		"GetCard":     &wire.GetCardRequest{Phone: "+14155551234"},
 		"Status":      &wire.StatusRequest{},
 		"Flush":       &wire.FlushRequest{},
+		"ListQueue":   &wire.ListQueueRequest{},
+		"ReadQueue":   &wire.ReadQueueRequest{Quarantine: true},
 	}
 }
 

@@ -23,6 +23,8 @@ func (s *Server) table() map[string]route {
 	add(s, t, wireconnect.LocalServiceGetCardProcedure, rolePOS, callTimeout, s.Ledger.GetCard)
 	add(s, t, wireconnect.LocalServiceStatusProcedure, rolePOS, callTimeout, s.status)
 	add(s, t, wireconnect.LocalServiceFlushProcedure, rolePOS, flushTimeout, s.flush)
+	add(s, t, wireconnect.LocalServiceListQueueProcedure, roleAdmin, callTimeout, s.listQueue)
+	add(s, t, wireconnect.LocalServiceReadQueueProcedure, roleAdmin, callTimeout, s.readQueue)
 	return t
 }
 

@@ -385,6 +385,10 @@ const (
 	// The wall clock was set while the agent ran: by hand, by NTP or by the network (PCI DSS 10.6.3). The event's own clock
 	// is the one after it.
 	AuditKind_AUDIT_KIND_TIME_STEP AuditKind = 6
+	// The terminal has a new certificate and a new key (PCI DSS 3.7.4).
+	AuditKind_AUDIT_KIND_CERTIFICATE_RENEWED AuditKind = 7
+	// The terminal's certificate has expired, or soon will, or the backend refuses to renew it; found says which.
+	AuditKind_AUDIT_KIND_CERTIFICATE_NOT_RENEWED AuditKind = 8
 )
 
 // Enum value maps for AuditKind.
@@ -397,15 +401,19 @@ var (
 		4: "AUDIT_KIND_QUEUE_SET_ASIDE",
 		5: "AUDIT_KIND_BACKEND_FORGOT",
 		6: "AUDIT_KIND_TIME_STEP",
+		7: "AUDIT_KIND_CERTIFICATE_RENEWED",
+		8: "AUDIT_KIND_CERTIFICATE_NOT_RENEWED",
 	}
 	AuditKind_value = map[string]int32{
-		"AUDIT_KIND_UNSPECIFIED":     0,
-		"AUDIT_KIND_PAN_DETECTED":    1,
-		"AUDIT_KIND_CHAIN_MISMATCH":  2,
-		"AUDIT_KIND_FALSE_ACK":       3,
-		"AUDIT_KIND_QUEUE_SET_ASIDE": 4,
-		"AUDIT_KIND_BACKEND_FORGOT":  5,
-		"AUDIT_KIND_TIME_STEP":       6,
+		"AUDIT_KIND_UNSPECIFIED":             0,
+		"AUDIT_KIND_PAN_DETECTED":            1,
+		"AUDIT_KIND_CHAIN_MISMATCH":          2,
+		"AUDIT_KIND_FALSE_ACK":               3,
+		"AUDIT_KIND_QUEUE_SET_ASIDE":         4,
+		"AUDIT_KIND_BACKEND_FORGOT":          5,
+		"AUDIT_KIND_TIME_STEP":               6,
+		"AUDIT_KIND_CERTIFICATE_RENEWED":     7,
+		"AUDIT_KIND_CERTIFICATE_NOT_RENEWED": 8,
 	}
 )
 
@@ -830,7 +838,16 @@ type Audit struct {
 	// Who asked: the user id of the local caller. Range: >= 0. Unset means unknown.
 	CallerUid *uint32 `protobuf:"varint,4,opt,name=caller_uid,json=callerUid,proto3,oneof" json:"caller_uid,omitempty"`
 	// By how much the wall clock was set: milliseconds, negative is back. Range: any. Unset means not applicable.
-	StepMs        *int64 `protobuf:"varint,5,opt,name=step_ms,json=stepMs,proto3,oneof" json:"step_ms,omitempty"`
+	StepMs *int64 `protobuf:"varint,5,opt,name=step_ms,json=stepMs,proto3,oneof" json:"step_ms,omitempty"`
+	// The name, without its folder, of the file that was set aside. Empty: it is about no file.
+	File string `protobuf:"bytes,6,opt,name=file,proto3" json:"file,omitempty"`
+	// Records of the file that are in the new queue, under their own epochs and numbers. Count, >= 0. Unset means not
+	// applicable.
+	Saved *uint64 `protobuf:"varint,7,opt,name=saved,proto3,oneof" json:"saved,omitempty"`
+	// Ledger records that the file should have had and that were not found. Count, >= 0. Unset means not applicable.
+	Missing *uint64 `protobuf:"varint,8,opt,name=missing,proto3,oneof" json:"missing,omitempty"`
+	// Records that were found and can't be opened. Count, >= 0. Unset means not applicable.
+	Unreadable    *uint64 `protobuf:"varint,9,opt,name=unreadable,proto3,oneof" json:"unreadable,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -900,6 +917,34 @@ func (x *Audit) GetStepMs() int64 {
 	return 0
 }
 
+func (x *Audit) GetFile() string {
+	if x != nil {
+		return x.File
+	}
+	return ""
+}
+
+func (x *Audit) GetSaved() uint64 {
+	if x != nil && x.Saved != nil {
+		return *x.Saved
+	}
+	return 0
+}
+
+func (x *Audit) GetMissing() uint64 {
+	if x != nil && x.Missing != nil {
+		return *x.Missing
+	}
+	return 0
+}
+
+func (x *Audit) GetUnreadable() uint64 {
+	if x != nil && x.Unreadable != nil {
+		return *x.Unreadable
+	}
+	return 0
+}
+
 var File_ledger_proto protoreflect.FileDescriptor
 
 const file_ledger_proto_rawDesc = "" +
@@ -945,17 +990,27 @@ const file_ledger_proto_rawDesc = "" +
 	"\x06stamps\x18\a \x01(\x05R\x06stamps\x12\x1b\n" +
 	"\torder_ref\x18\b \x01(\tR\borderRef\x12\x1f\n" +
 	"\vpayment_key\x18\t \x01(\tR\n" +
-	"paymentKey\"\xbe\x01\n" +
+	"paymentKey\"\xd6\x02\n" +
 	"\x05Audit\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.stampd.v1.AuditKindR\x04kind\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x14\n" +
 	"\x05found\x18\x03 \x01(\tR\x05found\x12\"\n" +
 	"\n" +
 	"caller_uid\x18\x04 \x01(\rH\x00R\tcallerUid\x88\x01\x01\x12\x1c\n" +
-	"\astep_ms\x18\x05 \x01(\x03H\x01R\x06stepMs\x88\x01\x01B\r\n" +
+	"\astep_ms\x18\x05 \x01(\x03H\x01R\x06stepMs\x88\x01\x01\x12\x12\n" +
+	"\x04file\x18\x06 \x01(\tR\x04file\x12\x19\n" +
+	"\x05saved\x18\a \x01(\x04H\x02R\x05saved\x88\x01\x01\x12\x1d\n" +
+	"\amissing\x18\b \x01(\x04H\x03R\amissing\x88\x01\x01\x12#\n" +
+	"\n" +
+	"unreadable\x18\t \x01(\x04H\x04R\n" +
+	"unreadable\x88\x01\x01B\r\n" +
 	"\v_caller_uidB\n" +
 	"\n" +
-	"\b_step_ms*\x8c\x03\n" +
+	"\b_step_msB\b\n" +
+	"\x06_savedB\n" +
+	"\n" +
+	"\b_missingB\r\n" +
+	"\v_unreadable*\x8c\x03\n" +
 	"\vPaymentKind\x12\x1c\n" +
 	"\x18PAYMENT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17PAYMENT_KIND_AUTHORISED\x10\x01\x12\x19\n" +
@@ -996,7 +1051,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x1eCARDHOLDER_VERIFICATION_DEVICE\x10\x05*=\n" +
 	"\tStampKind\x12\x1a\n" +
 	"\x16STAMP_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
-	"\x10STAMP_KIND_STAMP\x10\x01*\xd6\x01\n" +
+	"\x10STAMP_KIND_STAMP\x10\x01*\xa2\x02\n" +
 	"\tAuditKind\x12\x1a\n" +
 	"\x16AUDIT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17AUDIT_KIND_PAN_DETECTED\x10\x01\x12\x1d\n" +
@@ -1004,7 +1059,9 @@ const file_ledger_proto_rawDesc = "" +
 	"\x14AUDIT_KIND_FALSE_ACK\x10\x03\x12\x1e\n" +
 	"\x1aAUDIT_KIND_QUEUE_SET_ASIDE\x10\x04\x12\x1d\n" +
 	"\x19AUDIT_KIND_BACKEND_FORGOT\x10\x05\x12\x18\n" +
-	"\x14AUDIT_KIND_TIME_STEP\x10\x06B+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
+	"\x14AUDIT_KIND_TIME_STEP\x10\x06\x12\"\n" +
+	"\x1eAUDIT_KIND_CERTIFICATE_RENEWED\x10\a\x12&\n" +
+	"\"AUDIT_KIND_CERTIFICATE_NOT_RENEWED\x10\bB+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
 
 var (
 	file_ledger_proto_rawDescOnce sync.Once

@@ -21,6 +21,71 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// CertificateState is how the terminal's certificate is.
+type CertificateState int32
+
+const (
+	// Not known.
+	CertificateState_CERTIFICATE_STATE_UNSPECIFIED CertificateState = 0
+	// There is none that can be used.
+	CertificateState_CERTIFICATE_STATE_NONE CertificateState = 1
+	// Valid, and not to be renewed yet.
+	CertificateState_CERTIFICATE_STATE_VALID CertificateState = 2
+	// Valid, and to be renewed now.
+	CertificateState_CERTIFICATE_STATE_DUE CertificateState = 3
+	// Expired: the terminal must be enrolled anew.
+	CertificateState_CERTIFICATE_STATE_EXPIRED CertificateState = 4
+	// There is one, and nobody knows what time it is.
+	CertificateState_CERTIFICATE_STATE_CLOCK_UNKNOWN CertificateState = 5
+)
+
+// Enum value maps for CertificateState.
+var (
+	CertificateState_name = map[int32]string{
+		0: "CERTIFICATE_STATE_UNSPECIFIED",
+		1: "CERTIFICATE_STATE_NONE",
+		2: "CERTIFICATE_STATE_VALID",
+		3: "CERTIFICATE_STATE_DUE",
+		4: "CERTIFICATE_STATE_EXPIRED",
+		5: "CERTIFICATE_STATE_CLOCK_UNKNOWN",
+	}
+	CertificateState_value = map[string]int32{
+		"CERTIFICATE_STATE_UNSPECIFIED":   0,
+		"CERTIFICATE_STATE_NONE":          1,
+		"CERTIFICATE_STATE_VALID":         2,
+		"CERTIFICATE_STATE_DUE":           3,
+		"CERTIFICATE_STATE_EXPIRED":       4,
+		"CERTIFICATE_STATE_CLOCK_UNKNOWN": 5,
+	}
+)
+
+func (x CertificateState) Enum() *CertificateState {
+	p := new(CertificateState)
+	*p = x
+	return p
+}
+
+func (x CertificateState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CertificateState) Descriptor() protoreflect.EnumDescriptor {
+	return file_local_proto_enumTypes[0].Descriptor()
+}
+
+func (CertificateState) Type() protoreflect.EnumType {
+	return &file_local_proto_enumTypes[0]
+}
+
+func (x CertificateState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CertificateState.Descriptor instead.
+func (CertificateState) EnumDescriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{0}
+}
+
 // UplinkState is what the uplink is doing.
 type UplinkState int32
 
@@ -66,11 +131,11 @@ func (x UplinkState) String() string {
 }
 
 func (UplinkState) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[0].Descriptor()
+	return file_local_proto_enumTypes[1].Descriptor()
 }
 
 func (UplinkState) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[0]
+	return &file_local_proto_enumTypes[1]
 }
 
 func (x UplinkState) Number() protoreflect.EnumNumber {
@@ -79,7 +144,7 @@ func (x UplinkState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use UplinkState.Descriptor instead.
 func (UplinkState) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{0}
+	return file_local_proto_rawDescGZIP(), []int{1}
 }
 
 // UplinkStage is a step on the way to the backend.
@@ -135,11 +200,11 @@ func (x UplinkStage) String() string {
 }
 
 func (UplinkStage) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[1].Descriptor()
+	return file_local_proto_enumTypes[2].Descriptor()
 }
 
 func (UplinkStage) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[1]
+	return &file_local_proto_enumTypes[2]
 }
 
 func (x UplinkStage) Number() protoreflect.EnumNumber {
@@ -148,7 +213,7 @@ func (x UplinkStage) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use UplinkStage.Descriptor instead.
 func (UplinkStage) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{1}
+	return file_local_proto_rawDescGZIP(), []int{2}
 }
 
 // TelemetryHold is why telemetry is held back. Payments and stamps never are.
@@ -188,11 +253,11 @@ func (x TelemetryHold) String() string {
 }
 
 func (TelemetryHold) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[2].Descriptor()
+	return file_local_proto_enumTypes[3].Descriptor()
 }
 
 func (TelemetryHold) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[2]
+	return &file_local_proto_enumTypes[3]
 }
 
 func (x TelemetryHold) Number() protoreflect.EnumNumber {
@@ -201,7 +266,7 @@ func (x TelemetryHold) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TelemetryHold.Descriptor instead.
 func (TelemetryHold) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{2}
+	return file_local_proto_rawDescGZIP(), []int{3}
 }
 
 // RecordPaymentRequest is one step of a payment. The idempotency key is in the payment.
@@ -729,7 +794,9 @@ type StatusResponse struct {
 	// Requests refused because they held cardholder data, since the agent started. Count, >= 0.
 	CardholderDataRefused uint64 `protobuf:"varint,9,opt,name=cardholder_data_refused,json=cardholderDataRefused,proto3" json:"cardholder_data_refused,omitempty"`
 	// Whether the Go cryptographic module runs in FIPS 140-3 mode.
-	FipsEnabled   bool `protobuf:"varint,10,opt,name=fips_enabled,json=fipsEnabled,proto3" json:"fips_enabled,omitempty"`
+	FipsEnabled bool `protobuf:"varint,10,opt,name=fips_enabled,json=fipsEnabled,proto3" json:"fips_enabled,omitempty"`
+	// The terminal's certificate. Unset means unknown.
+	Certificate   *CertificateStatus `protobuf:"bytes,11,opt,name=certificate,proto3" json:"certificate,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -834,6 +901,95 @@ func (x *StatusResponse) GetFipsEnabled() bool {
 	return false
 }
 
+func (x *StatusResponse) GetCertificate() *CertificateStatus {
+	if x != nil {
+		return x.Certificate
+	}
+	return nil
+}
+
+// CertificateStatus is how the terminal's certificate and its renewal are.
+type CertificateStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How it is.
+	State CertificateState `protobuf:"varint,1,opt,name=state,proto3,enum=stampd.v1.CertificateState" json:"state,omitempty"`
+	// Its serial number: up to 40 hexadecimal digits. Empty means unknown.
+	Serial string `protobuf:"bytes,2,opt,name=serial,proto3" json:"serial,omitempty"`
+	// When it ends: milliseconds since 1970-01-01T00:00:00Z. Unset means unknown.
+	NotAfterUnixMs *int64 `protobuf:"varint,3,opt,name=not_after_unix_ms,json=notAfterUnixMs,proto3,oneof" json:"not_after_unix_ms,omitempty"`
+	// From when on it is renewed: milliseconds since 1970-01-01T00:00:00Z. Unset means that it is not renewed, or unknown.
+	RenewUnixMs *int64 `protobuf:"varint,4,opt,name=renew_unix_ms,json=renewUnixMs,proto3,oneof" json:"renew_unix_ms,omitempty"`
+	// What is wrong with it or with its renewal, in the agent's words. Empty means nothing is.
+	LastError     string `protobuf:"bytes,5,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CertificateStatus) Reset() {
+	*x = CertificateStatus{}
+	mi := &file_local_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CertificateStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CertificateStatus) ProtoMessage() {}
+
+func (x *CertificateStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CertificateStatus.ProtoReflect.Descriptor instead.
+func (*CertificateStatus) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CertificateStatus) GetState() CertificateState {
+	if x != nil {
+		return x.State
+	}
+	return CertificateState_CERTIFICATE_STATE_UNSPECIFIED
+}
+
+func (x *CertificateStatus) GetSerial() string {
+	if x != nil {
+		return x.Serial
+	}
+	return ""
+}
+
+func (x *CertificateStatus) GetNotAfterUnixMs() int64 {
+	if x != nil && x.NotAfterUnixMs != nil {
+		return *x.NotAfterUnixMs
+	}
+	return 0
+}
+
+func (x *CertificateStatus) GetRenewUnixMs() int64 {
+	if x != nil && x.RenewUnixMs != nil {
+		return *x.RenewUnixMs
+	}
+	return 0
+}
+
+func (x *CertificateStatus) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
 // UplinkStatus is how the uplink is.
 type UplinkStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -871,7 +1027,7 @@ type UplinkStatus struct {
 
 func (x *UplinkStatus) Reset() {
 	*x = UplinkStatus{}
-	mi := &file_local_proto_msgTypes[9]
+	mi := &file_local_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -883,7 +1039,7 @@ func (x *UplinkStatus) String() string {
 func (*UplinkStatus) ProtoMessage() {}
 
 func (x *UplinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[9]
+	mi := &file_local_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -896,7 +1052,7 @@ func (x *UplinkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UplinkStatus.ProtoReflect.Descriptor instead.
 func (*UplinkStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{9}
+	return file_local_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *UplinkStatus) GetState() UplinkState {
@@ -1018,7 +1174,7 @@ type LaneStatus struct {
 
 func (x *LaneStatus) Reset() {
 	*x = LaneStatus{}
-	mi := &file_local_proto_msgTypes[10]
+	mi := &file_local_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1030,7 +1186,7 @@ func (x *LaneStatus) String() string {
 func (*LaneStatus) ProtoMessage() {}
 
 func (x *LaneStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[10]
+	mi := &file_local_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1043,7 +1199,7 @@ func (x *LaneStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaneStatus.ProtoReflect.Descriptor instead.
 func (*LaneStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{10}
+	return file_local_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *LaneStatus) GetLane() Lane {
@@ -1109,7 +1265,7 @@ type QueueStatus struct {
 
 func (x *QueueStatus) Reset() {
 	*x = QueueStatus{}
-	mi := &file_local_proto_msgTypes[11]
+	mi := &file_local_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1121,7 +1277,7 @@ func (x *QueueStatus) String() string {
 func (*QueueStatus) ProtoMessage() {}
 
 func (x *QueueStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[11]
+	mi := &file_local_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1134,7 +1290,7 @@ func (x *QueueStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueStatus.ProtoReflect.Descriptor instead.
 func (*QueueStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{11}
+	return file_local_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *QueueStatus) GetPath() string {
@@ -1196,7 +1352,7 @@ type PartStatus struct {
 
 func (x *PartStatus) Reset() {
 	*x = PartStatus{}
-	mi := &file_local_proto_msgTypes[12]
+	mi := &file_local_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1208,7 +1364,7 @@ func (x *PartStatus) String() string {
 func (*PartStatus) ProtoMessage() {}
 
 func (x *PartStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[12]
+	mi := &file_local_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1221,7 +1377,7 @@ func (x *PartStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartStatus.ProtoReflect.Descriptor instead.
 func (*PartStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{12}
+	return file_local_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *PartStatus) GetPart() string {
@@ -1263,7 +1419,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_local_proto_msgTypes[13]
+	mi := &file_local_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1275,7 +1431,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[13]
+	mi := &file_local_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1288,7 +1444,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{13}
+	return file_local_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FlushRequest) GetWaitMs() uint32 {
@@ -1311,7 +1467,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_local_proto_msgTypes[14]
+	mi := &file_local_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1323,7 +1479,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[14]
+	mi := &file_local_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1336,7 +1492,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{14}
+	return file_local_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *FlushResponse) GetWaiting() uint64 {
@@ -1351,6 +1507,628 @@ func (x *FlushResponse) GetComplete() bool {
 		return x.Complete
 	}
 	return false
+}
+
+// ListQueueRequest asks what the queue holds.
+type ListQueueRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQueueRequest) Reset() {
+	*x = ListQueueRequest{}
+	mi := &file_local_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQueueRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQueueRequest) ProtoMessage() {}
+
+func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQueueRequest.ProtoReflect.Descriptor instead.
+func (*ListQueueRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{16}
+}
+
+// ListQueueResponse is what the queue holds.
+type ListQueueResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whose records they are. Empty means unknown.
+	TerminalId string `protobuf:"bytes,1,opt,name=terminal_id,json=terminalId,proto3" json:"terminal_id,omitempty"`
+	// The queue file.
+	File *QueueFile `protobuf:"bytes,2,opt,name=file,proto3" json:"file,omitempty"`
+	// Every lane and epoch: the ledger first, each from its oldest epoch on.
+	Lanes []*QueueLane `protobuf:"bytes,3,rep,name=lanes,proto3" json:"lanes,omitempty"`
+	// Records in quarantine. Count, >= 0.
+	Quarantined uint64 `protobuf:"varint,4,opt,name=quarantined,proto3" json:"quarantined,omitempty"`
+	// Files beside it that could not be used and were set aside, the oldest first.
+	SetAside      []*SetAsideFile `protobuf:"bytes,5,rep,name=set_aside,json=setAside,proto3" json:"set_aside,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListQueueResponse) Reset() {
+	*x = ListQueueResponse{}
+	mi := &file_local_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListQueueResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListQueueResponse) ProtoMessage() {}
+
+func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListQueueResponse.ProtoReflect.Descriptor instead.
+func (*ListQueueResponse) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListQueueResponse) GetTerminalId() string {
+	if x != nil {
+		return x.TerminalId
+	}
+	return ""
+}
+
+func (x *ListQueueResponse) GetFile() *QueueFile {
+	if x != nil {
+		return x.File
+	}
+	return nil
+}
+
+func (x *ListQueueResponse) GetLanes() []*QueueLane {
+	if x != nil {
+		return x.Lanes
+	}
+	return nil
+}
+
+func (x *ListQueueResponse) GetQuarantined() uint64 {
+	if x != nil {
+		return x.Quarantined
+	}
+	return 0
+}
+
+func (x *ListQueueResponse) GetSetAside() []*SetAsideFile {
+	if x != nil {
+		return x.SetAside
+	}
+	return nil
+}
+
+// QueueFile is how full the queue file is.
+type QueueFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it is.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Version of its layout. 0 means unknown.
+	Format uint32 `protobuf:"varint,2,opt,name=format,proto3" json:"format,omitempty"`
+	// Its size. Bytes, >= 0.
+	SizeBytes uint64 `protobuf:"varint,3,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	// What of it holds something. Bytes, >= 0; the rest is free.
+	UsedBytes uint64 `protobuf:"varint,4,opt,name=used_bytes,json=usedBytes,proto3" json:"used_bytes,omitempty"`
+	// How large it may get. Bytes, > 0. Unset means unknown.
+	MaxBytes *uint64 `protobuf:"varint,5,opt,name=max_bytes,json=maxBytes,proto3,oneof" json:"max_bytes,omitempty"`
+	// What is wrong with it. Empty means nothing is.
+	Fault         string `protobuf:"bytes,6,opt,name=fault,proto3" json:"fault,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueFile) Reset() {
+	*x = QueueFile{}
+	mi := &file_local_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueFile) ProtoMessage() {}
+
+func (x *QueueFile) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueFile.ProtoReflect.Descriptor instead.
+func (*QueueFile) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *QueueFile) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *QueueFile) GetFormat() uint32 {
+	if x != nil {
+		return x.Format
+	}
+	return 0
+}
+
+func (x *QueueFile) GetSizeBytes() uint64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+func (x *QueueFile) GetUsedBytes() uint64 {
+	if x != nil {
+		return x.UsedBytes
+	}
+	return 0
+}
+
+func (x *QueueFile) GetMaxBytes() uint64 {
+	if x != nil && x.MaxBytes != nil {
+		return *x.MaxBytes
+	}
+	return 0
+}
+
+func (x *QueueFile) GetFault() string {
+	if x != nil {
+		return x.Fault
+	}
+	return ""
+}
+
+// QueueLane is what is held of one lane in one epoch.
+type QueueLane struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which lane.
+	Lane Lane `protobuf:"varint,1,opt,name=lane,proto3,enum=stampd.v1.Lane" json:"lane,omitempty"`
+	// The epoch, in hexadecimal.
+	Epoch string `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The oldest seq that is held; next when none is. Range: >= 1.
+	Oldest uint64 `protobuf:"varint,3,opt,name=oldest,proto3" json:"oldest,omitempty"`
+	// The seq that the next record will get. Range: >= 1.
+	Next uint64 `protobuf:"varint,4,opt,name=next,proto3" json:"next,omitempty"`
+	// Everything up to here is stored by the backend. Range: >= 0.
+	Acked uint64 `protobuf:"varint,5,opt,name=acked,proto3" json:"acked,omitempty"`
+	// Records waiting. Count, >= 0.
+	Depth uint64 `protobuf:"varint,6,opt,name=depth,proto3" json:"depth,omitempty"`
+	// Of these, in memory only. Count, >= 0.
+	InMemory uint64 `protobuf:"varint,7,opt,name=in_memory,json=inMemory,proto3" json:"in_memory,omitempty"`
+	// What the records take. Bytes, >= 0.
+	Bytes uint64 `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	// Wall clock of the terminal when the oldest record was made: milliseconds since 1970-01-01T00:00:00Z. Unset means
+	// unknown, or there is no record.
+	OldestUnixMs  *int64 `protobuf:"varint,9,opt,name=oldest_unix_ms,json=oldestUnixMs,proto3,oneof" json:"oldest_unix_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueLane) Reset() {
+	*x = QueueLane{}
+	mi := &file_local_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueLane) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueLane) ProtoMessage() {}
+
+func (x *QueueLane) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueLane.ProtoReflect.Descriptor instead.
+func (*QueueLane) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *QueueLane) GetLane() Lane {
+	if x != nil {
+		return x.Lane
+	}
+	return Lane_LANE_UNSPECIFIED
+}
+
+func (x *QueueLane) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
+func (x *QueueLane) GetOldest() uint64 {
+	if x != nil {
+		return x.Oldest
+	}
+	return 0
+}
+
+func (x *QueueLane) GetNext() uint64 {
+	if x != nil {
+		return x.Next
+	}
+	return 0
+}
+
+func (x *QueueLane) GetAcked() uint64 {
+	if x != nil {
+		return x.Acked
+	}
+	return 0
+}
+
+func (x *QueueLane) GetDepth() uint64 {
+	if x != nil {
+		return x.Depth
+	}
+	return 0
+}
+
+func (x *QueueLane) GetInMemory() uint64 {
+	if x != nil {
+		return x.InMemory
+	}
+	return 0
+}
+
+func (x *QueueLane) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *QueueLane) GetOldestUnixMs() int64 {
+	if x != nil && x.OldestUnixMs != nil {
+		return *x.OldestUnixMs
+	}
+	return 0
+}
+
+// SetAsideFile is a queue file that could not be used.
+type SetAsideFile struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Where it is.
+	Path string `protobuf:"bytes,1,opt,name=path,proto3" json:"path,omitempty"`
+	// Its size. Bytes, >= 0.
+	SizeBytes     uint64 `protobuf:"varint,2,opt,name=size_bytes,json=sizeBytes,proto3" json:"size_bytes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetAsideFile) Reset() {
+	*x = SetAsideFile{}
+	mi := &file_local_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetAsideFile) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetAsideFile) ProtoMessage() {}
+
+func (x *SetAsideFile) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetAsideFile.ProtoReflect.Descriptor instead.
+func (*SetAsideFile) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *SetAsideFile) GetPath() string {
+	if x != nil {
+		return x.Path
+	}
+	return ""
+}
+
+func (x *SetAsideFile) GetSizeBytes() uint64 {
+	if x != nil {
+		return x.SizeBytes
+	}
+	return 0
+}
+
+// ReadQueueRequest names a page of records.
+type ReadQueueRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which lane. Must be set, but for the quarantine, which has records of all lanes.
+	Lane Lane `protobuf:"varint,1,opt,name=lane,proto3,enum=stampd.v1.Lane" json:"lane,omitempty"`
+	// The first 8 hexadecimal digits of the epoch. Must be set with lane.
+	Epoch string `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The first seq of the page; what is no longer held is passed over. In quarantine: how many records to pass over.
+	From uint64 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`
+	// How many records at most. Range: 1 to 1,000; 0 means 100. A page ends early when it has 256 KiB.
+	MaxRecords uint32 `protobuf:"varint,4,opt,name=max_records,json=maxRecords,proto3" json:"max_records,omitempty"`
+	// Whether to read the quarantine.
+	Quarantine    bool `protobuf:"varint,5,opt,name=quarantine,proto3" json:"quarantine,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadQueueRequest) Reset() {
+	*x = ReadQueueRequest{}
+	mi := &file_local_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadQueueRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadQueueRequest) ProtoMessage() {}
+
+func (x *ReadQueueRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadQueueRequest.ProtoReflect.Descriptor instead.
+func (*ReadQueueRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ReadQueueRequest) GetLane() Lane {
+	if x != nil {
+		return x.Lane
+	}
+	return Lane_LANE_UNSPECIFIED
+}
+
+func (x *ReadQueueRequest) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
+func (x *ReadQueueRequest) GetFrom() uint64 {
+	if x != nil {
+		return x.From
+	}
+	return 0
+}
+
+func (x *ReadQueueRequest) GetMaxRecords() uint32 {
+	if x != nil {
+		return x.MaxRecords
+	}
+	return 0
+}
+
+func (x *ReadQueueRequest) GetQuarantine() bool {
+	if x != nil {
+		return x.Quarantine
+	}
+	return false
+}
+
+// ReadQueueResponse is a page. When it is empty, there are no more.
+type ReadQueueResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The records, by seq; in quarantine by lane, epoch and seq.
+	Records       []*QueueRecord `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadQueueResponse) Reset() {
+	*x = ReadQueueResponse{}
+	mi := &file_local_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadQueueResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadQueueResponse) ProtoMessage() {}
+
+func (x *ReadQueueResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadQueueResponse.ProtoReflect.Descriptor instead.
+func (*ReadQueueResponse) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ReadQueueResponse) GetRecords() []*QueueRecord {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+// QueueRecord is one record of the queue. stampd queue export writes these too.
+type QueueRecord struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which lane.
+	Lane Lane `protobuf:"varint,1,opt,name=lane,proto3,enum=stampd.v1.Lane" json:"lane,omitempty"`
+	// The epoch, in hexadecimal.
+	Epoch string `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Its number. Range: >= 1.
+	Seq uint64 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	// What was recorded, byte by byte: an Event in the ledger lane, a block of events in the telemetry lane. Unset means that it
+	// can't be opened.
+	Payload []byte `protobuf:"bytes,4,opt,name=payload,proto3,oneof" json:"payload,omitempty"`
+	// The start of the ledger's hash chain after this record. 8 bytes in the ledger lane, else empty.
+	Chain []byte `protobuf:"bytes,5,opt,name=chain,proto3" json:"chain,omitempty"`
+	// The sealed bytes, when they can't be opened. Else empty.
+	Sealed []byte `protobuf:"bytes,6,opt,name=sealed,proto3" json:"sealed,omitempty"`
+	// Why they can't be opened. Empty when payload is set.
+	Problem string `protobuf:"bytes,7,opt,name=problem,proto3" json:"problem,omitempty"`
+	// Why the backend refused it. Unspecified for a record that is not in quarantine.
+	Reason        RejectReason `protobuf:"varint,8,opt,name=reason,proto3,enum=stampd.v1.RejectReason" json:"reason,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueRecord) Reset() {
+	*x = QueueRecord{}
+	mi := &file_local_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueRecord) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueRecord) ProtoMessage() {}
+
+func (x *QueueRecord) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueRecord.ProtoReflect.Descriptor instead.
+func (*QueueRecord) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *QueueRecord) GetLane() Lane {
+	if x != nil {
+		return x.Lane
+	}
+	return Lane_LANE_UNSPECIFIED
+}
+
+func (x *QueueRecord) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
+func (x *QueueRecord) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *QueueRecord) GetPayload() []byte {
+	if x != nil {
+		return x.Payload
+	}
+	return nil
+}
+
+func (x *QueueRecord) GetChain() []byte {
+	if x != nil {
+		return x.Chain
+	}
+	return nil
+}
+
+func (x *QueueRecord) GetSealed() []byte {
+	if x != nil {
+		return x.Sealed
+	}
+	return nil
+}
+
+func (x *QueueRecord) GetProblem() string {
+	if x != nil {
+		return x.Problem
+	}
+	return ""
+}
+
+func (x *QueueRecord) GetReason() RejectReason {
+	if x != nil {
+		return x.Reason
+	}
+	return RejectReason_REJECT_REASON_UNSPECIFIED
 }
 
 // ErrorDetail is attached to every error of LocalService.
@@ -1368,7 +2146,7 @@ type ErrorDetail struct {
 
 func (x *ErrorDetail) Reset() {
 	*x = ErrorDetail{}
-	mi := &file_local_proto_msgTypes[15]
+	mi := &file_local_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1380,7 +2158,7 @@ func (x *ErrorDetail) String() string {
 func (*ErrorDetail) ProtoMessage() {}
 
 func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[15]
+	mi := &file_local_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1393,7 +2171,7 @@ func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorDetail.ProtoReflect.Descriptor instead.
 func (*ErrorDetail) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{15}
+	return file_local_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ErrorDetail) GetReason() string {
@@ -1455,7 +2233,7 @@ const file_local_proto_rawDesc = "" +
 	"\ras_of_unix_ms\x18\a \x01(\x03R\n" +
 	"asOfUnixMs\x12\x18\n" +
 	"\aoffline\x18\b \x01(\bR\aoffline\"\x0f\n" +
-	"\rStatusRequest\"\xa7\x03\n" +
+	"\rStatusRequest\"\xe7\x03\n" +
 	"\x0eStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1f\n" +
 	"\vterminal_id\x18\x02 \x01(\tR\n" +
@@ -1469,7 +2247,17 @@ const file_local_proto_rawDesc = "" +
 	"\x05parts\x18\b \x03(\v2\x15.stampd.v1.PartStatusR\x05parts\x126\n" +
 	"\x17cardholder_data_refused\x18\t \x01(\x04R\x15cardholderDataRefused\x12!\n" +
 	"\ffips_enabled\x18\n" +
-	" \x01(\bR\vfipsEnabled\"\xe6\x04\n" +
+	" \x01(\bR\vfipsEnabled\x12>\n" +
+	"\vcertificate\x18\v \x01(\v2\x1c.stampd.v1.CertificateStatusR\vcertificate\"\xfe\x01\n" +
+	"\x11CertificateStatus\x121\n" +
+	"\x05state\x18\x01 \x01(\x0e2\x1b.stampd.v1.CertificateStateR\x05state\x12\x16\n" +
+	"\x06serial\x18\x02 \x01(\tR\x06serial\x12.\n" +
+	"\x11not_after_unix_ms\x18\x03 \x01(\x03H\x00R\x0enotAfterUnixMs\x88\x01\x01\x12'\n" +
+	"\rrenew_unix_ms\x18\x04 \x01(\x03H\x01R\vrenewUnixMs\x88\x01\x01\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\x05 \x01(\tR\tlastErrorB\x14\n" +
+	"\x12_not_after_unix_msB\x10\n" +
+	"\x0e_renew_unix_ms\"\xe6\x04\n" +
 	"\fUplinkStatus\x12,\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x16.stampd.v1.UplinkStateR\x05state\x12\x18\n" +
 	"\abackend\x18\x02 \x01(\tR\abackend\x12\x1d\n" +
@@ -1519,11 +2307,74 @@ const file_local_proto_rawDesc = "" +
 	"\await_ms\x18\x01 \x01(\rR\x06waitMs\"E\n" +
 	"\rFlushResponse\x12\x18\n" +
 	"\awaiting\x18\x01 \x01(\x04R\awaiting\x12\x1a\n" +
-	"\bcomplete\x18\x02 \x01(\bR\bcomplete\"O\n" +
+	"\bcomplete\x18\x02 \x01(\bR\bcomplete\"\x12\n" +
+	"\x10ListQueueRequest\"\xe2\x01\n" +
+	"\x11ListQueueResponse\x12\x1f\n" +
+	"\vterminal_id\x18\x01 \x01(\tR\n" +
+	"terminalId\x12(\n" +
+	"\x04file\x18\x02 \x01(\v2\x14.stampd.v1.QueueFileR\x04file\x12*\n" +
+	"\x05lanes\x18\x03 \x03(\v2\x14.stampd.v1.QueueLaneR\x05lanes\x12 \n" +
+	"\vquarantined\x18\x04 \x01(\x04R\vquarantined\x124\n" +
+	"\tset_aside\x18\x05 \x03(\v2\x17.stampd.v1.SetAsideFileR\bsetAside\"\xbb\x01\n" +
+	"\tQueueFile\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x16\n" +
+	"\x06format\x18\x02 \x01(\rR\x06format\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x03 \x01(\x04R\tsizeBytes\x12\x1d\n" +
+	"\n" +
+	"used_bytes\x18\x04 \x01(\x04R\tusedBytes\x12 \n" +
+	"\tmax_bytes\x18\x05 \x01(\x04H\x00R\bmaxBytes\x88\x01\x01\x12\x14\n" +
+	"\x05fault\x18\x06 \x01(\tR\x05faultB\f\n" +
+	"\n" +
+	"_max_bytes\"\x8f\x02\n" +
+	"\tQueueLane\x12#\n" +
+	"\x04lane\x18\x01 \x01(\x0e2\x0f.stampd.v1.LaneR\x04lane\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x16\n" +
+	"\x06oldest\x18\x03 \x01(\x04R\x06oldest\x12\x12\n" +
+	"\x04next\x18\x04 \x01(\x04R\x04next\x12\x14\n" +
+	"\x05acked\x18\x05 \x01(\x04R\x05acked\x12\x14\n" +
+	"\x05depth\x18\x06 \x01(\x04R\x05depth\x12\x1b\n" +
+	"\tin_memory\x18\a \x01(\x04R\binMemory\x12\x14\n" +
+	"\x05bytes\x18\b \x01(\x04R\x05bytes\x12)\n" +
+	"\x0eoldest_unix_ms\x18\t \x01(\x03H\x00R\foldestUnixMs\x88\x01\x01B\x11\n" +
+	"\x0f_oldest_unix_ms\"A\n" +
+	"\fSetAsideFile\x12\x12\n" +
+	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1d\n" +
+	"\n" +
+	"size_bytes\x18\x02 \x01(\x04R\tsizeBytes\"\xa2\x01\n" +
+	"\x10ReadQueueRequest\x12#\n" +
+	"\x04lane\x18\x01 \x01(\x0e2\x0f.stampd.v1.LaneR\x04lane\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x12\n" +
+	"\x04from\x18\x03 \x01(\x04R\x04from\x12\x1f\n" +
+	"\vmax_records\x18\x04 \x01(\rR\n" +
+	"maxRecords\x12\x1e\n" +
+	"\n" +
+	"quarantine\x18\x05 \x01(\bR\n" +
+	"quarantine\"E\n" +
+	"\x11ReadQueueResponse\x120\n" +
+	"\arecords\x18\x01 \x03(\v2\x16.stampd.v1.QueueRecordR\arecords\"\xfe\x01\n" +
+	"\vQueueRecord\x12#\n" +
+	"\x04lane\x18\x01 \x01(\x0e2\x0f.stampd.v1.LaneR\x04lane\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12\x1d\n" +
+	"\apayload\x18\x04 \x01(\fH\x00R\apayload\x88\x01\x01\x12\x14\n" +
+	"\x05chain\x18\x05 \x01(\fR\x05chain\x12\x16\n" +
+	"\x06sealed\x18\x06 \x01(\fR\x06sealed\x12\x18\n" +
+	"\aproblem\x18\a \x01(\tR\aproblem\x12/\n" +
+	"\x06reason\x18\b \x01(\x0e2\x17.stampd.v1.RejectReasonR\x06reasonB\n" +
+	"\n" +
+	"\b_payload\"O\n" +
 	"\vErrorDetail\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x12\n" +
-	"\x04hint\x18\x03 \x01(\tR\x04hint*\x96\x01\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint*\xcd\x01\n" +
+	"\x10CertificateState\x12!\n" +
+	"\x1dCERTIFICATE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16CERTIFICATE_STATE_NONE\x10\x01\x12\x1b\n" +
+	"\x17CERTIFICATE_STATE_VALID\x10\x02\x12\x19\n" +
+	"\x15CERTIFICATE_STATE_DUE\x10\x03\x12\x1d\n" +
+	"\x19CERTIFICATE_STATE_EXPIRED\x10\x04\x12#\n" +
+	"\x1fCERTIFICATE_STATE_CLOCK_UNKNOWN\x10\x05*\x96\x01\n" +
 	"\vUplinkState\x12\x1c\n" +
 	"\x18UPLINK_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15UPLINK_STATE_DISABLED\x10\x01\x12\x1b\n" +
@@ -1541,13 +2392,15 @@ const file_local_proto_rawDesc = "" +
 	"\rTelemetryHold\x12\x1e\n" +
 	"\x1aTELEMETRY_HOLD_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15TELEMETRY_HOLD_WINDOW\x10\x01\x12\x18\n" +
-	"\x14TELEMETRY_HOLD_LIMIT\x10\x022\xf7\x02\n" +
+	"\x14TELEMETRY_HOLD_LIMIT\x10\x022\x91\x04\n" +
 	"\fLocalService\x12R\n" +
 	"\rRecordPayment\x12\x1f.stampd.v1.RecordPaymentRequest\x1a .stampd.v1.RecordPaymentResponse\x12L\n" +
 	"\vAwardStamps\x12\x1d.stampd.v1.AwardStampsRequest\x1a\x1e.stampd.v1.AwardStampsResponse\x12E\n" +
 	"\aGetCard\x12\x19.stampd.v1.GetCardRequest\x1a\x1a.stampd.v1.GetCardResponse\"\x03\x90\x02\x01\x12B\n" +
 	"\x06Status\x12\x18.stampd.v1.StatusRequest\x1a\x19.stampd.v1.StatusResponse\"\x03\x90\x02\x01\x12:\n" +
-	"\x05Flush\x12\x17.stampd.v1.FlushRequest\x1a\x18.stampd.v1.FlushResponseB+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
+	"\x05Flush\x12\x17.stampd.v1.FlushRequest\x1a\x18.stampd.v1.FlushResponse\x12K\n" +
+	"\tListQueue\x12\x1b.stampd.v1.ListQueueRequest\x1a\x1c.stampd.v1.ListQueueResponse\"\x03\x90\x02\x01\x12K\n" +
+	"\tReadQueue\x12\x1b.stampd.v1.ReadQueueRequest\x1a\x1c.stampd.v1.ReadQueueResponse\"\x03\x90\x02\x01B+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
 
 var (
 	file_local_proto_rawDescOnce sync.Once
@@ -1561,58 +2414,83 @@ func file_local_proto_rawDescGZIP() []byte {
 	return file_local_proto_rawDescData
 }
 
-var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
+var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_local_proto_goTypes = []any{
-	(UplinkState)(0),              // 0: stampd.v1.UplinkState
-	(UplinkStage)(0),              // 1: stampd.v1.UplinkStage
-	(TelemetryHold)(0),            // 2: stampd.v1.TelemetryHold
-	(*RecordPaymentRequest)(nil),  // 3: stampd.v1.RecordPaymentRequest
-	(*RecordPaymentResponse)(nil), // 4: stampd.v1.RecordPaymentResponse
-	(*AwardStampsRequest)(nil),    // 5: stampd.v1.AwardStampsRequest
-	(*AwardStampsResponse)(nil),   // 6: stampd.v1.AwardStampsResponse
-	(*GetCardRequest)(nil),        // 7: stampd.v1.GetCardRequest
-	(*GetCardResponse)(nil),       // 8: stampd.v1.GetCardResponse
-	(*Card)(nil),                  // 9: stampd.v1.Card
-	(*StatusRequest)(nil),         // 10: stampd.v1.StatusRequest
-	(*StatusResponse)(nil),        // 11: stampd.v1.StatusResponse
-	(*UplinkStatus)(nil),          // 12: stampd.v1.UplinkStatus
-	(*LaneStatus)(nil),            // 13: stampd.v1.LaneStatus
-	(*QueueStatus)(nil),           // 14: stampd.v1.QueueStatus
-	(*PartStatus)(nil),            // 15: stampd.v1.PartStatus
-	(*FlushRequest)(nil),          // 16: stampd.v1.FlushRequest
-	(*FlushResponse)(nil),         // 17: stampd.v1.FlushResponse
-	(*ErrorDetail)(nil),           // 18: stampd.v1.ErrorDetail
-	(*Payment)(nil),               // 19: stampd.v1.Payment
-	(Lane)(0),                     // 20: stampd.v1.Lane
+	(CertificateState)(0),         // 0: stampd.v1.CertificateState
+	(UplinkState)(0),              // 1: stampd.v1.UplinkState
+	(UplinkStage)(0),              // 2: stampd.v1.UplinkStage
+	(TelemetryHold)(0),            // 3: stampd.v1.TelemetryHold
+	(*RecordPaymentRequest)(nil),  // 4: stampd.v1.RecordPaymentRequest
+	(*RecordPaymentResponse)(nil), // 5: stampd.v1.RecordPaymentResponse
+	(*AwardStampsRequest)(nil),    // 6: stampd.v1.AwardStampsRequest
+	(*AwardStampsResponse)(nil),   // 7: stampd.v1.AwardStampsResponse
+	(*GetCardRequest)(nil),        // 8: stampd.v1.GetCardRequest
+	(*GetCardResponse)(nil),       // 9: stampd.v1.GetCardResponse
+	(*Card)(nil),                  // 10: stampd.v1.Card
+	(*StatusRequest)(nil),         // 11: stampd.v1.StatusRequest
+	(*StatusResponse)(nil),        // 12: stampd.v1.StatusResponse
+	(*CertificateStatus)(nil),     // 13: stampd.v1.CertificateStatus
+	(*UplinkStatus)(nil),          // 14: stampd.v1.UplinkStatus
+	(*LaneStatus)(nil),            // 15: stampd.v1.LaneStatus
+	(*QueueStatus)(nil),           // 16: stampd.v1.QueueStatus
+	(*PartStatus)(nil),            // 17: stampd.v1.PartStatus
+	(*FlushRequest)(nil),          // 18: stampd.v1.FlushRequest
+	(*FlushResponse)(nil),         // 19: stampd.v1.FlushResponse
+	(*ListQueueRequest)(nil),      // 20: stampd.v1.ListQueueRequest
+	(*ListQueueResponse)(nil),     // 21: stampd.v1.ListQueueResponse
+	(*QueueFile)(nil),             // 22: stampd.v1.QueueFile
+	(*QueueLane)(nil),             // 23: stampd.v1.QueueLane
+	(*SetAsideFile)(nil),          // 24: stampd.v1.SetAsideFile
+	(*ReadQueueRequest)(nil),      // 25: stampd.v1.ReadQueueRequest
+	(*ReadQueueResponse)(nil),     // 26: stampd.v1.ReadQueueResponse
+	(*QueueRecord)(nil),           // 27: stampd.v1.QueueRecord
+	(*ErrorDetail)(nil),           // 28: stampd.v1.ErrorDetail
+	(*Payment)(nil),               // 29: stampd.v1.Payment
+	(Lane)(0),                     // 30: stampd.v1.Lane
+	(RejectReason)(0),             // 31: stampd.v1.RejectReason
 }
 var file_local_proto_depIdxs = []int32{
-	19, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
-	9,  // 1: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
-	9,  // 2: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
-	12, // 3: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
-	13, // 4: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
-	14, // 5: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
-	15, // 6: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
-	0,  // 7: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
-	1,  // 8: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
-	2,  // 9: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
-	20, // 10: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
-	3,  // 11: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
-	5,  // 12: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
-	7,  // 13: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
-	10, // 14: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
-	16, // 15: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
-	4,  // 16: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
-	6,  // 17: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
-	8,  // 18: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
-	11, // 19: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
-	17, // 20: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
-	16, // [16:21] is the sub-list for method output_type
-	11, // [11:16] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	29, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
+	10, // 1: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
+	10, // 2: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
+	14, // 3: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
+	15, // 4: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
+	16, // 5: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
+	17, // 6: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
+	13, // 7: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
+	0,  // 8: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
+	1,  // 9: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
+	2,  // 10: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
+	3,  // 11: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
+	30, // 12: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
+	22, // 13: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
+	23, // 14: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
+	24, // 15: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
+	30, // 16: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
+	30, // 17: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
+	27, // 18: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
+	30, // 19: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
+	31, // 20: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
+	4,  // 21: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
+	6,  // 22: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
+	8,  // 23: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
+	11, // 24: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
+	18, // 25: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
+	20, // 26: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
+	25, // 27: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
+	5,  // 28: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
+	7,  // 29: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
+	9,  // 30: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
+	12, // 31: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
+	19, // 32: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
+	21, // 33: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
+	26, // 34: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
+	28, // [28:35] is the sub-list for method output_type
+	21, // [21:28] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_local_proto_init() }
@@ -1624,13 +2502,17 @@ func file_local_proto_init() {
 	file_uplink_proto_init()
 	file_local_proto_msgTypes[2].OneofWrappers = []any{}
 	file_local_proto_msgTypes[9].OneofWrappers = []any{}
+	file_local_proto_msgTypes[10].OneofWrappers = []any{}
+	file_local_proto_msgTypes[18].OneofWrappers = []any{}
+	file_local_proto_msgTypes[19].OneofWrappers = []any{}
+	file_local_proto_msgTypes[23].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_local_proto_rawDesc), len(file_local_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   16,
+			NumEnums:      4,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

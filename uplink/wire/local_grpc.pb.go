@@ -24,6 +24,8 @@ const (
 	LocalService_GetCard_FullMethodName       = "/stampd.v1.LocalService/GetCard"
 	LocalService_Status_FullMethodName        = "/stampd.v1.LocalService/Status"
 	LocalService_Flush_FullMethodName         = "/stampd.v1.LocalService/Flush"
+	LocalService_ListQueue_FullMethodName     = "/stampd.v1.LocalService/ListQueue"
+	LocalService_ReadQueue_FullMethodName     = "/stampd.v1.LocalService/ReadQueue"
 )
 
 // LocalServiceClient is the client API for LocalService service.
@@ -46,6 +48,10 @@ type LocalServiceClient interface {
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 	// Flush sends what is queued now, without waiting for the next attempt, and can wait until it is stored.
 	Flush(ctx context.Context, in *FlushRequest, opts ...grpc.CallOption) (*FlushResponse, error)
+	// ListQueue says what the queue holds, lane by lane. For admins.
+	ListQueue(ctx context.Context, in *ListQueueRequest, opts ...grpc.CallOption) (*ListQueueResponse, error)
+	// ReadQueue gives a page of the records in the queue. For admins.
+	ReadQueue(ctx context.Context, in *ReadQueueRequest, opts ...grpc.CallOption) (*ReadQueueResponse, error)
 }
 
 type localServiceClient struct {
@@ -106,6 +112,26 @@ func (c *localServiceClient) Flush(ctx context.Context, in *FlushRequest, opts .
 	return out, nil
 }
 
+func (c *localServiceClient) ListQueue(ctx context.Context, in *ListQueueRequest, opts ...grpc.CallOption) (*ListQueueResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListQueueResponse)
+	err := c.cc.Invoke(ctx, LocalService_ListQueue_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) ReadQueue(ctx context.Context, in *ReadQueueRequest, opts ...grpc.CallOption) (*ReadQueueResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ReadQueueResponse)
+	err := c.cc.Invoke(ctx, LocalService_ReadQueue_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // LocalServiceServer is the server API for LocalService service.
 // All implementations must embed UnimplementedLocalServiceServer
 // for forward compatibility.
@@ -126,6 +152,10 @@ type LocalServiceServer interface {
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	// Flush sends what is queued now, without waiting for the next attempt, and can wait until it is stored.
 	Flush(context.Context, *FlushRequest) (*FlushResponse, error)
+	// ListQueue says what the queue holds, lane by lane. For admins.
+	ListQueue(context.Context, *ListQueueRequest) (*ListQueueResponse, error)
+	// ReadQueue gives a page of the records in the queue. For admins.
+	ReadQueue(context.Context, *ReadQueueRequest) (*ReadQueueResponse, error)
 	mustEmbedUnimplementedLocalServiceServer()
 }
 
@@ -150,6 +180,12 @@ func (UnimplementedLocalServiceServer) Status(context.Context, *StatusRequest) (
 }
 func (UnimplementedLocalServiceServer) Flush(context.Context, *FlushRequest) (*FlushResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Flush not implemented")
+}
+func (UnimplementedLocalServiceServer) ListQueue(context.Context, *ListQueueRequest) (*ListQueueResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListQueue not implemented")
+}
+func (UnimplementedLocalServiceServer) ReadQueue(context.Context, *ReadQueueRequest) (*ReadQueueResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ReadQueue not implemented")
 }
 func (UnimplementedLocalServiceServer) mustEmbedUnimplementedLocalServiceServer() {}
 func (UnimplementedLocalServiceServer) testEmbeddedByValue()                      {}
@@ -262,6 +298,42 @@ func _LocalService_Flush_Handler(srv interface{}, ctx context.Context, dec func(
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LocalService_ListQueue_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListQueueRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).ListQueue(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_ListQueue_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).ListQueue(ctx, req.(*ListQueueRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_ReadQueue_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ReadQueueRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).ReadQueue(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_ReadQueue_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).ReadQueue(ctx, req.(*ReadQueueRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // LocalService_ServiceDesc is the grpc.ServiceDesc for LocalService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -288,6 +360,14 @@ var LocalService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Flush",
 			Handler:    _LocalService_Flush_Handler,
+		},
+		{
+			MethodName: "ListQueue",
+			Handler:    _LocalService_ListQueue_Handler,
+		},
+		{
+			MethodName: "ReadQueue",
+			Handler:    _LocalService_ReadQueue_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

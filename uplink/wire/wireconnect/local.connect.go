@@ -45,6 +45,10 @@ const (
 	LocalServiceStatusProcedure = "/stampd.v1.LocalService/Status"
 	// LocalServiceFlushProcedure is the fully-qualified name of the LocalService's Flush RPC.
 	LocalServiceFlushProcedure = "/stampd.v1.LocalService/Flush"
+	// LocalServiceListQueueProcedure is the fully-qualified name of the LocalService's ListQueue RPC.
+	LocalServiceListQueueProcedure = "/stampd.v1.LocalService/ListQueue"
+	// LocalServiceReadQueueProcedure is the fully-qualified name of the LocalService's ReadQueue RPC.
+	LocalServiceReadQueueProcedure = "/stampd.v1.LocalService/ReadQueue"
 )
 
 // LocalServiceClient is a client for the stampd.v1.LocalService service.
@@ -59,6 +63,10 @@ type LocalServiceClient interface {
 	Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error)
 	// Flush sends what is queued now, without waiting for the next attempt, and can wait until it is stored.
 	Flush(context.Context, *connect.Request[wire.FlushRequest]) (*connect.Response[wire.FlushResponse], error)
+	// ListQueue says what the queue holds, lane by lane. For admins.
+	ListQueue(context.Context, *connect.Request[wire.ListQueueRequest]) (*connect.Response[wire.ListQueueResponse], error)
+	// ReadQueue gives a page of the records in the queue. For admins.
+	ReadQueue(context.Context, *connect.Request[wire.ReadQueueRequest]) (*connect.Response[wire.ReadQueueResponse], error)
 }
 
 // NewLocalServiceClient constructs a client for the stampd.v1.LocalService service. By default, it
@@ -104,6 +112,20 @@ func NewLocalServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(localServiceMethods.ByName("Flush")),
 			connect.WithClientOptions(opts...),
 		),
+		listQueue: connect.NewClient[wire.ListQueueRequest, wire.ListQueueResponse](
+			httpClient,
+			baseURL+LocalServiceListQueueProcedure,
+			connect.WithSchema(localServiceMethods.ByName("ListQueue")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		readQueue: connect.NewClient[wire.ReadQueueRequest, wire.ReadQueueResponse](
+			httpClient,
+			baseURL+LocalServiceReadQueueProcedure,
+			connect.WithSchema(localServiceMethods.ByName("ReadQueue")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -114,6 +136,8 @@ type localServiceClient struct {
 	getCard       *connect.Client[wire.GetCardRequest, wire.GetCardResponse]
 	status        *connect.Client[wire.StatusRequest, wire.StatusResponse]
 	flush         *connect.Client[wire.FlushRequest, wire.FlushResponse]
+	listQueue     *connect.Client[wire.ListQueueRequest, wire.ListQueueResponse]
+	readQueue     *connect.Client[wire.ReadQueueRequest, wire.ReadQueueResponse]
 }
 
 // RecordPayment calls stampd.v1.LocalService.RecordPayment.
@@ -141,6 +165,16 @@ func (c *localServiceClient) Flush(ctx context.Context, req *connect.Request[wir
 	return c.flush.CallUnary(ctx, req)
 }
 
+// ListQueue calls stampd.v1.LocalService.ListQueue.
+func (c *localServiceClient) ListQueue(ctx context.Context, req *connect.Request[wire.ListQueueRequest]) (*connect.Response[wire.ListQueueResponse], error) {
+	return c.listQueue.CallUnary(ctx, req)
+}
+
+// ReadQueue calls stampd.v1.LocalService.ReadQueue.
+func (c *localServiceClient) ReadQueue(ctx context.Context, req *connect.Request[wire.ReadQueueRequest]) (*connect.Response[wire.ReadQueueResponse], error) {
+	return c.readQueue.CallUnary(ctx, req)
+}
+
 // LocalServiceHandler is an implementation of the stampd.v1.LocalService service.
 type LocalServiceHandler interface {
 	// RecordPayment stores one step of a payment.
@@ -153,6 +187,10 @@ type LocalServiceHandler interface {
 	Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error)
 	// Flush sends what is queued now, without waiting for the next attempt, and can wait until it is stored.
 	Flush(context.Context, *connect.Request[wire.FlushRequest]) (*connect.Response[wire.FlushResponse], error)
+	// ListQueue says what the queue holds, lane by lane. For admins.
+	ListQueue(context.Context, *connect.Request[wire.ListQueueRequest]) (*connect.Response[wire.ListQueueResponse], error)
+	// ReadQueue gives a page of the records in the queue. For admins.
+	ReadQueue(context.Context, *connect.Request[wire.ReadQueueRequest]) (*connect.Response[wire.ReadQueueResponse], error)
 }
 
 // NewLocalServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -194,6 +232,20 @@ func NewLocalServiceHandler(svc LocalServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(localServiceMethods.ByName("Flush")),
 		connect.WithHandlerOptions(opts...),
 	)
+	localServiceListQueueHandler := connect.NewUnaryHandler(
+		LocalServiceListQueueProcedure,
+		svc.ListQueue,
+		connect.WithSchema(localServiceMethods.ByName("ListQueue")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	localServiceReadQueueHandler := connect.NewUnaryHandler(
+		LocalServiceReadQueueProcedure,
+		svc.ReadQueue,
+		connect.WithSchema(localServiceMethods.ByName("ReadQueue")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/stampd.v1.LocalService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case LocalServiceRecordPaymentProcedure:
@@ -206,6 +258,10 @@ func NewLocalServiceHandler(svc LocalServiceHandler, opts ...connect.HandlerOpti
 			localServiceStatusHandler.ServeHTTP(w, r)
 		case LocalServiceFlushProcedure:
 			localServiceFlushHandler.ServeHTTP(w, r)
+		case LocalServiceListQueueProcedure:
+			localServiceListQueueHandler.ServeHTTP(w, r)
+		case LocalServiceReadQueueProcedure:
+			localServiceReadQueueHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -233,4 +289,12 @@ func (UnimplementedLocalServiceHandler) Status(context.Context, *connect.Request
 
 func (UnimplementedLocalServiceHandler) Flush(context.Context, *connect.Request[wire.FlushRequest]) (*connect.Response[wire.FlushResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.Flush is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) ListQueue(context.Context, *connect.Request[wire.ListQueueRequest]) (*connect.Response[wire.ListQueueResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.ListQueue is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) ReadQueue(context.Context, *connect.Request[wire.ReadQueueRequest]) (*connect.Response[wire.ReadQueueResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.ReadQueue is not implemented"))
 }
