@@ -72,10 +72,10 @@ func TestTerminalTimes(t *testing.T) {
 // There are 27 values that change in a shop's day, and they stay within what the schema allows.
 func TestTerminalValues(t *testing.T) {
 	changed := make(map[string]bool)
-	for number := range uint64(50) {
+	for number := range uint64(30) {
 		terminal := blocktest.New(blocktest.Options{Number: number, Jitter: blocktest.Jitter})
 		first := make(map[string]string)
-		for range 1000 {
+		for range 300 {
 			for _, e := range terminal.Round() {
 				e.ProtoReflect().Range(func(kind protoreflect.FieldDescriptor, body protoreflect.Value) bool {
 					body.Message().Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
