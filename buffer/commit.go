@@ -14,7 +14,8 @@ const trimChunk = 1024
 // op is one caller's wish, and what became of it.
 type op struct {
 	fn       func(*Tx) error      // a caller's writes; its error undoes them and nothing else
-	internal func(*commit) error  // the queue's own writes, to the file; its error undoes the commit
+	internal func(*commit) error  // the queue's own writes; its error undoes the commit
+	journal  bool                 // what internal writes may go into the journal, else it is for the file
 	err      error                // what fn returned, or that there was no room
 	done     func(committed bool) // told in the end, with the queue's lock held; may be nil
 }

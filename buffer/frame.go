@@ -100,21 +100,26 @@ func appendBytes(b, value []byte) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(value))), value...)
 }
 
-// parseBody reads what [overlay.appendBody] wrote. The result shares b's memory.
+// parseBody reads what [overlay.appendBody] wrote: of each lane, the records right before the row's next one. The result
+// shares b's memory.
 func parseBody(b []byte) (*overlay, error) {
 	r := bodyReader{rest: b}
 	o := newOverlay()
 	for range r.count() {
 		row, err := parseLaneRecord(r.take(laneKeySize), r.take(laneRecordSize))
-		if err != nil || row.id.Lane != Ledger {
+		if err != nil {
 			return nil, errFrame
 		}
-		for range r.count() {
+		records := r.count()
+		for i := range records {
 			seq, value := r.take(8), r.bytes()
-			if r.short {
+			if r.short || binary.BigEndian.Uint64(seq) != row.next-uint64(records-i) {
 				return nil, errFrame
 			}
 			o.append(row, binary.BigEndian.Uint64(seq), value)
+		}
+		if records == 0 {
+			return nil, errFrame
 		}
 	}
 	for range r.count() {

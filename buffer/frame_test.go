@@ -49,6 +49,7 @@ func FuzzJournal(f *testing.F) {
 	o := sampleOverlay()
 	f.Add(frame{owner: ownerOf("t-1"), body: o.appendBody(nil)}.append(nil), o.appendBody(nil))
 	f.Add([]byte{}, []byte{1})
+	f.Add([]byte{}, []byte{0, 0, 0})
 	f.Fuzz(func(t *testing.T, journal, body []byte) {
 		_, _ = readJournal(bytes.NewReader(journal), int64(len(journal))/framePage*framePage, ownerOf("t-1"), 0)
 		o, err := parseBody(body)

@@ -315,3 +315,41 @@ func TestScanSeesBothPlaces(t *testing.T) {
 		t.Errorf("scan: %q, %v, want %q", got, err, want)
 	}
 }
+
+func TestSpilledTelemetryIsInTheJournal(t *testing.T) {
+	opts := small(t)
+	q := open(t, opts)
+	add(t, q, "first") // makes the file
+	before, err := os.ReadFile(opts.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := lane(t, q, buffer.Telemetry).LaneID
+	for n := range 3 {
+		if _, err := q.AppendTelemetry(clean(t, fmt.Sprint("reading ", n))); err != nil {
+			t.Fatal(err)
+		}
+		if err := q.Spill(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if after, err := os.ReadFile(opts.Path); err != nil || string(after) != string(before) {
+		t.Errorf("the queue file was written to (%v)", err)
+	}
+	if got := readAll(t, q, id); len(got) != 3 {
+		t.Errorf("%d readings, want 3", len(got))
+	}
+	again := open(t, image(t, opts))
+	if got := readAll(t, again, id); len(got) != 3 {
+		t.Errorf("after a power cut: %d readings, want 3", len(got))
+	}
+	if err := again.Ack(t.Context(), id, 3, nil); err != nil {
+		t.Fatal(err)
+	}
+	add(t, again, "second")
+	for _, l := range again.Lanes() {
+		if l.LaneID == id {
+			t.Errorf("the lane stays: %+v", l)
+		}
+	}
+}

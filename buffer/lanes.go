@@ -64,7 +64,7 @@ type lane struct {
 	laneRecord        // as last committed; for telemetry in memory, ahead of the file
 	oldest     uint64 // the oldest seq still held, on disk or in memory
 	told       uint64 // everything up to here was acknowledged; the file follows with the next commit
-	stored     uint64 // the last seq that the file may hold; the ledger's later ones are in the journal
+	stored     uint64 // the last seq that the file may hold; the ledger's later ones, and perhaps telemetry's, are in the journal
 }
 
 // untrimmed returns how many acknowledged records the file may still hold.
@@ -106,18 +106,20 @@ type loaded struct {
 func (f *loaded) lay(held *overlay) {
 	f.held = held
 	for id, t := range held.lanes {
+		f.ordinal = max(f.ordinal, t.row.ordinal)
+		first := t.records[0].seq
 		i := slices.IndexFunc(f.lanes, func(l *lane) bool { return l.id == id })
 		if i < 0 {
-			acked := min(t.row.acked, t.records[0].seq-1)
-			f.lanes = append(f.lanes, &lane{laneRecord: t.row, oldest: t.records[0].seq, told: acked, stored: acked})
-			f.lanes[len(f.lanes)-1].acked = acked
-		} else if l := f.lanes[i]; t.row.next > l.next {
-			if l.oldest == l.next { // the file has none of the lane's records
-				l.oldest = max(t.records[0].seq, l.next)
-			}
-			l.next, l.head = t.row.next, t.row.head
+			l := &lane{laneRecord: t.row, oldest: first, told: t.row.acked, stored: t.row.next - 1}
+			f.lanes = append(f.lanes, l)
+			continue
 		}
-		f.ordinal = max(f.ordinal, t.row.ordinal)
+		if l := f.lanes[i]; t.row.next > l.next {
+			if l.oldest == l.next { // the file has none of the lane's records
+				l.oldest = max(first, l.next)
+			}
+			l.next, l.head, l.stored = t.row.next, t.row.head, t.row.next-1
+		}
 	}
 }
 

@@ -15,7 +15,7 @@ func (c *commit) mustPour(batch []*op) bool {
 		return true
 	}
 	for _, o := range batch {
-		if o.internal != nil {
+		if o.internal != nil && !o.journal {
 			return true
 		}
 	}
@@ -44,10 +44,10 @@ func (c *commit) pour() error {
 
 // store writes an overlay to the file. Records that the backend has by now are left out.
 func (c *commit) store(o *overlay) error {
-	b := c.tx.Bucket(bucketLedger)
-	b.FillPercent = 1 // keys only ever grow
 	for id, t := range o.lanes {
-		row, told := c.laneNow(id)
+		told, acked := c.watermarks(id)
+		b := recordBucket(c.tx, id.Lane)
+		b.FillPercent = 1 // keys only ever grow
 		for _, r := range t.records {
 			if r.seq <= told {
 				continue
@@ -59,6 +59,8 @@ func (c *commit) store(o *overlay) error {
 		if id == c.ledger.id || told == math.MaxUint64 {
 			continue // written with the commit, or gone
 		}
+		row := t.row
+		row.acked = max(row.acked, acked, c.trims[id].acked)
 		if err := row.put(c.tx); err != nil {
 			return err
 		}
@@ -84,23 +86,24 @@ func (c *commit) storeRow(name rowName, value []byte) error {
 	return b.Put(name.key(), value)
 }
 
-// laneNow returns a lane's row, and how far the backend has it; a lane that is gone, it has to its end.
-func (c *commit) laneNow(id LaneID) (row laneRecord, told uint64) {
+// watermarks returns how far the backend has a lane, and up to where the file has let go of it. A lane that is gone, the
+// backend has to its end.
+func (c *commit) watermarks(id LaneID) (told, acked uint64) {
 	c.q.mu.Lock()
 	defer c.q.mu.Unlock()
 	l := c.q.lanes[id]
 	if l == nil {
-		return laneRecord{}, math.MaxUint64
+		return math.MaxUint64, 0
 	}
-	return l.laneRecord, l.told
+	return l.told, l.acked
 }
 
 // poured notes that the file has everything, and begins the journal anew. q.mu is held.
 func (q *Queue) poured(c *commit) {
 	for _, o := range []*overlay{q.held, c.staged} {
-		for id := range o.lanes {
+		for id, t := range o.lanes {
 			if l := q.lanes[id]; l != nil {
-				l.stored = l.next - 1
+				l.stored = max(l.stored, t.row.next-1)
 			}
 		}
 	}

@@ -72,7 +72,7 @@ func (w *wreck) lay(journal *replay, s sealer) {
 			w.lanes[id] = t.row
 		}
 		for _, r := range t.records {
-			w.record(Ledger, element{key: recordKey(id, r.seq), value: r.value}, s, true)
+			w.record(id.Lane, element{key: recordKey(id, r.seq), value: r.value}, s, true)
 		}
 	}
 	newer := w.generation > 0 && journal.generation >= w.generation

@@ -143,19 +143,19 @@ func (q *Queue) due(now time.Time) (wait time.Duration, spill bool) {
 // On an error, one of this package's causes, all of it is in memory still. It is safe for concurrent use.
 func (q *Queue) Spill(ctx context.Context) error { return q.spill(ctx) }
 
-// spill writes all telemetry in memory to the file, in one commit.
+// spill writes all telemetry in memory, in one commit: to the journal, unless it is too much for it.
 func (q *Queue) spill(ctx context.Context) error {
 	q.mu.Lock()
-	empty := len(q.memory) == 0
+	size := int64(q.memoryBytes)
 	q.mu.Unlock()
-	if empty {
+	if size == 0 {
 		return nil
 	}
 	s := &spilling{q: q}
-	return q.do(ctx, &op{internal: s.write, done: s.written})
+	return q.do(ctx, &op{internal: s.write, journal: size < journalSize(q.opts.MaxSize)/4, done: s.written})
 }
 
-// spilling is one move of telemetry from memory to the file.
+// spilling is one move of telemetry from memory to the disk.
 type spilling struct {
 	q    *Queue
 	row  laneRecord
@@ -170,32 +170,27 @@ func (s *spilling) write(c *commit) error {
 	s.row = q.current.laneRecord
 	if s.row.ordinal == 0 {
 		s.row.ordinal = q.ordinal + 1
-		s.row.acked = q.current.told // nothing was in the file before
+		s.row.acked = q.current.told // nothing was on disk before
 	}
 	q.mu.Unlock()
 	if len(records) == 0 {
 		return nil
 	}
-	if err := c.makeRoom(size, q.limit-q.opts.LedgerReserve); err != nil {
-		return err
-	}
-	c.dirty = true
-	b := c.tx.Bucket(bucketTelemetry)
-	b.FillPercent = 1 // keys only ever grow
-	for _, r := range records {
-		if err := b.Put(recordKey(s.row.id, r.seq), q.sealer.seal(s.row.id, r.seq, head{}, r.payload)); err != nil {
+	if c.poured { // else there is room
+		if err := c.makeRoom(size, q.limit-q.opts.LedgerReserve); err != nil {
 			return err
 		}
 	}
+	c.dirty = true
 	s.last = records[len(records)-1].seq
 	s.row.next = s.last + 1
-	if t, trimmed := c.trims[s.row.id]; trimmed {
-		s.row.acked = t.acked
+	for _, r := range records {
+		c.staged.append(s.row, r.seq, q.sealer.seal(s.row.id, r.seq, head{}, r.payload))
 	}
-	return s.row.put(c.tx)
+	return nil
 }
 
-// written lets go of what is in the file now. The queue's lock is held.
+// written lets go of what is on disk now. The queue's lock is held.
 func (s *spilling) written(committed bool) {
 	if !committed || s.last == 0 {
 		return
