@@ -21,6 +21,7 @@ var floors = map[string]int{
 	"uplink":                      3,
 	"uplink/backend":              3,
 	"uplink/backend/ca":           3,
+	"uplink/backend/deny":         3,
 	"uplink/backend/eventlog":     3,
 	"uplink/backend/gateway":      3,
 	"uplink/backend/land":         3,
@@ -51,8 +52,8 @@ var floors = map[string]int{
 var doors = map[string][]string{
 	"agent":                       {"agent/collect", "agent/localapi"},
 	"hal/haltest":                 {"hal"},
-	"uplink/backend":              {"uplink/backend/eventlog", "uplink/backend/gateway", "uplink/backend/land"},
-	"uplink/backend/gateway":      {"uplink/backend/eventlog"},
+	"uplink/backend":              {"uplink/backend/deny", "uplink/backend/eventlog", "uplink/backend/gateway", "uplink/backend/land"},
+	"uplink/backend/gateway":      {"uplink/backend/deny", "uplink/backend/eventlog"},
 	"uplink/backend/land":         {"uplink/backend/eventlog", "uplink/backend/land/parquet"},
 	"uplink/backend/land/parquet": {"uplink/backend/eventlog", "uplink/backend/land/row"},
 	"uplink/backend/land/row":     {"uplink/backend/eventlog"},

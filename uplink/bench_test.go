@@ -41,7 +41,7 @@ func newPair(b *testing.B) *pair {
 	log, err := eventlog.Open(filepath.Join(b.TempDir(), "log.db"))
 	must(b, err)
 	b.Cleanup(func() { _ = log.Close() })
-	config, err := gateway.LoadTLS(filepath.Join(certs, "server.pem"), filepath.Join(certs, "server.key"), filepath.Join(certs, "ca.pem"))
+	config, err := gateway.LoadTLS(filepath.Join(certs, "server.pem"), filepath.Join(certs, "server.key"), filepath.Join(certs, "ca.pem"), zerolog.Nop())
 	must(b, err)
 	g := gateway.New(gateway.Options{Log: log, Name: "bench", Logger: zerolog.Nop()})
 	server := gateway.NewServer(g, gateway.NewCredentials(config, zerolog.Nop()))

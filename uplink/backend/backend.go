@@ -16,6 +16,7 @@ import (
 	"github.com/rs/zerolog"
 	"google.golang.org/grpc"
 
+	"github.com/stampd/stampd/uplink/backend/deny"
 	"github.com/stampd/stampd/uplink/backend/eventlog"
 	"github.com/stampd/stampd/uplink/backend/gateway"
 	"github.com/stampd/stampd/uplink/backend/land"
@@ -52,6 +53,7 @@ type Backend struct {
 	version  string
 	log      *eventlog.Log
 	lander   *land.Runner
+	deny     *deny.List
 	gateway  *gateway.Gateway
 	server   *grpc.Server
 	listener *gateway.Listener
@@ -68,7 +70,8 @@ func Open(o Options) (_ *Backend, err error) {
 			b.close()
 		}
 	}()
-	cfg, err := gateway.LoadTLS(o.CertFile, o.KeyFile, o.CAFile)
+	gatewayLog := o.Logger.With().Str("part", "gateway").Logger()
+	cfg, err := gateway.LoadTLS(o.CertFile, o.KeyFile, o.CAFile, gatewayLog)
 	if err != nil {
 		return nil, certificateProblem(err)
 	}
@@ -85,8 +88,12 @@ func Open(o Options) (_ *Backend, err error) {
 	if err != nil {
 		return nil, folderProblem(err, o.LandDir, "--land-dir")
 	}
-	b.gateway = gateway.New(gateway.Options{Log: b.log, Name: o.Name, Logger: o.Logger.With().Str("part", "gateway").Logger()})
-	b.server = gateway.NewServer(b.gateway, gateway.NewCredentials(cfg, o.Logger.With().Str("part", "gateway").Logger()))
+	if b.deny, err = deny.Open(DenyDir(o.Dir)); err != nil {
+		return nil, denyProblem(err, o.Dir)
+	}
+	cfg.VerifyConnection = b.deny.VerifyConnection
+	b.gateway = gateway.New(gateway.Options{Log: b.log, Name: o.Name, Logger: gatewayLog, Deny: b.deny})
+	b.server = gateway.NewServer(b.gateway, gateway.NewCredentials(cfg, gatewayLog))
 	listener, err := net.Listen("tcp", o.Listen)
 	if err != nil {
 		return nil, listenProblem(fmt.Errorf("cannot serve terminals: %w", err))
@@ -94,6 +101,9 @@ func Open(o Options) (_ *Backend, err error) {
 	b.listener = gateway.NewListener(listener)
 	return b, nil
 }
+
+// DenyDir returns the folder of the deny list of a backend whose log is in dir.
+func DenyDir(dir string) string { return filepath.Join(dir, "deny") }
 
 // Addr returns the address that terminals are served on.
 func (b *Backend) Addr() net.Addr { return b.listener.Addr() }
@@ -107,6 +117,7 @@ func (b *Backend) Run(ctx context.Context) error {
 	defer stopLanding()
 	landed := make(chan error, 1)
 	go func() { landed <- b.lander.Run(landing) }()
+	go b.deny.Watch(landing, b.logger)
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(b.listener) }()
 	b.logger.Info().Stringer("address", b.Addr()).Str("version", b.version).Uint64("head", b.log.Head()).Msg("ready")

@@ -49,6 +49,14 @@ func folderProblem(err error, dir, flag string) error {
 	return err
 }
 
+// denyProblem adds a remedy to an error of reading the deny list in a data folder.
+func denyProblem(err error, dir string) error {
+	if _, system := errors.AsType[*fs.PathError](err); system {
+		return folderProblem(err, dir, "--dir")
+	}
+	return &Problem{err, "move the file that is no entry out of there; the list is edited with 'stampd-backend deny'"}
+}
+
 // listenProblem adds a remedy to an error of listening.
 func listenProblem(err error) error {
 	if errors.Is(err, syscall.EADDRINUSE) {

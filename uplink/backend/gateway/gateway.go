@@ -11,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/stampd/stampd/uplink/backend/deny"
 	"github.com/stampd/stampd/uplink/backend/eventlog"
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
@@ -21,6 +22,7 @@ type Options struct {
 	Log    *eventlog.Log
 	Name   string           // the gateway's name, stored with every record; may be empty
 	Logger zerolog.Logger   // the zero Logger is silent
+	Deny   *deny.List       // whose streams are ended, and not taken; nil is nobody
 	Now    func() time.Time // wall clock; time.Now when nil
 }
 
@@ -31,6 +33,7 @@ type Gateway struct {
 	log    *eventlog.Log
 	name   string
 	logger zerolog.Logger
+	deny   *deny.List
 	now    func() time.Time
 
 	mu       sync.Mutex                    // guards streams
@@ -45,6 +48,7 @@ func New(o Options) *Gateway {
 		log:      o.Log,
 		name:     o.Name,
 		logger:   o.Logger,
+		deny:     o.Deny,
 		now:      o.Now,
 		streams:  map[identity.ID]chan struct{}{},
 		stopping: make(chan struct{}),

@@ -21,6 +21,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stampd/stampd/uplink/backend/ca"
+	"github.com/stampd/stampd/uplink/backend/deny"
 	"github.com/stampd/stampd/uplink/backend/eventlog"
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
@@ -35,6 +36,7 @@ type backend struct {
 	addr    string
 	log     *eventlog.Log
 	gateway *Gateway
+	deny    *deny.List
 	out     *logBuffer
 }
 
@@ -68,12 +70,16 @@ func start(t *testing.T) *backend {
 	if b.log, err = eventlog.Open(filepath.Join(t.TempDir(), "log.db")); err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := LoadTLS(filepath.Join(b.ca, ca.ServerCertFile), filepath.Join(b.ca, ca.ServerKeyFile), filepath.Join(b.ca, ca.CertFile))
+	logger := zerolog.New(b.out)
+	cfg, err := LoadTLS(filepath.Join(b.ca, ca.ServerCertFile), filepath.Join(b.ca, ca.ServerKeyFile), filepath.Join(b.ca, ca.CertFile), logger)
 	if err != nil {
 		t.Fatal(err)
 	}
-	logger := zerolog.New(b.out)
-	b.gateway = New(Options{Log: b.log, Name: "g1", Logger: logger})
+	if b.deny, err = deny.Open(filepath.Join(t.TempDir(), "deny")); err != nil {
+		t.Fatal(err)
+	}
+	cfg.VerifyConnection = b.deny.VerifyConnection
+	b.gateway = New(Options{Log: b.log, Name: "g1", Logger: logger, Deny: b.deny})
 	server := NewServer(b.gateway, NewCredentials(cfg, logger))
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -125,6 +131,7 @@ func (b *backend) clientTLS(cert *tls.Certificate) *tls.Config {
 type terminal struct {
 	t      *testing.T
 	stream wire.UplinkService_StreamClient
+	again  func() // opens another stream on the same connection
 	close  func()
 }
 
@@ -140,6 +147,11 @@ func (b *backend) dial(cfg *tls.Config) *terminal {
 	b.t.Cleanup(term.close)
 	if err != nil {
 		term.stream = failed{err: err}
+	}
+	term.again = func() {
+		if term.stream, err = wire.NewUplinkServiceClient(conn).Stream(ctx); err != nil {
+			b.t.Fatal(err)
+		}
 	}
 	return term
 }

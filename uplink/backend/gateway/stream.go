@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"io"
 	"runtime/debug"
@@ -30,6 +31,7 @@ type stream struct {
 	*Gateway
 	server   wire.UplinkService_StreamServer
 	logger   zerolog.Logger
+	leaf     *x509.Certificate // the terminal's, verified
 	id       identity.ID
 	version  string
 	lanes    []eventlog.LaneKey
@@ -55,9 +57,12 @@ func (g *Gateway) Stream(server wire.UplinkService_StreamServer) (err error) {
 			err = status.Error(codes.Internal, "the backend failed")
 		}
 	}()
-	leaf, err := s.identify()
-	if err != nil {
+	if err := s.identify(); err != nil {
 		return err
+	}
+	changed, err := s.allowed()
+	if err != nil {
+		return s.refuse(err)
 	}
 	s.receive()
 	hello, err := s.hello()
@@ -70,33 +75,41 @@ func (g *Gateway) Stream(server wire.UplinkService_StreamServer) (err error) {
 		return s.refuse(err)
 	}
 	s.logger.Info().Str("agent_version", s.version).Int("lanes", len(s.lanes)).Msg("stream opened")
-	expired := time.NewTimer(time.Until(leaf))
+	expired := time.NewTimer(time.Until(s.leaf.NotAfter))
 	defer expired.Stop()
-	err = s.serve(replaced, expired.C)
+	err = s.serve(changed, replaced, expired.C)
 	s.keepBoot()
 	s.logger.Info().Int("stored", s.stored).AnErr("reason", err).Msg("stream ended")
 	return err
 }
 
-// identify takes the terminal's identity from its verified certificate, and returns when that expires.
-func (s *stream) identify() (time.Time, error) {
+// identify takes the terminal's identity from its verified certificate.
+func (s *stream) identify() error {
 	p, ok := peer.FromContext(s.server.Context())
 	if !ok {
-		return time.Time{}, status.Error(codes.PermissionDenied, "no certificate")
+		return status.Error(codes.PermissionDenied, "no certificate")
 	}
 	s.logger = s.logger.With().Stringer("remote", p.Addr).Logger()
 	info, ok := p.AuthInfo.(credentials.TLSInfo)
 	if !ok || len(info.State.VerifiedChains) == 0 {
-		return time.Time{}, status.Error(codes.PermissionDenied, "no certificate")
+		return status.Error(codes.PermissionDenied, "no certificate")
 	}
-	leaf := info.State.VerifiedChains[0][0]
-	id, err := identity.FromCertificate(leaf)
-	if err != nil {
-		return time.Time{}, s.refuse(status.Error(codes.PermissionDenied, err.Error()))
+	s.leaf = info.State.VerifiedChains[0][0]
+	var err error
+	if s.id, err = identity.FromCertificate(s.leaf); err != nil {
+		return s.refuse(status.Error(codes.PermissionDenied, err.Error()))
 	}
-	s.id = id
-	s.logger = s.logger.With().Str("merchant", id.Merchant).Str("terminal", id.Terminal).Logger()
-	return leaf.NotAfter, nil
+	s.logger = s.logger.With().Str("merchant", s.id.Merchant).Str("terminal", s.id.Terminal).Logger()
+	return nil
+}
+
+// allowed returns an error when the terminal is on the deny list, and else a channel that is closed when the list changes.
+func (s *stream) allowed() (changed <-chan struct{}, err error) {
+	changed = s.deny.Changed()
+	if s.deny.Denies(s.id, s.leaf.SerialNumber) {
+		return nil, status.Error(codes.PermissionDenied, "this terminal, or its certificate, is on the backend's deny list")
+	}
+	return changed, nil
 }
 
 // receive starts to receive messages. It goes on until the stream's context ends, which is when Stream returns.
@@ -176,9 +189,13 @@ func (s *stream) welcome(hello *wire.Hello) error {
 }
 
 // serve stores batches and acknowledges them until the stream is to end, and returns what the terminal is told.
-func (s *stream) serve(replaced <-chan struct{}, expired <-chan time.Time) error {
+func (s *stream) serve(changed, replaced <-chan struct{}, expired <-chan time.Time) (err error) {
 	for {
 		select {
+		case <-changed:
+			if changed, err = s.allowed(); err != nil {
+				return err
+			}
 		case <-s.stopping:
 			return errStopping()
 		case <-replaced:
