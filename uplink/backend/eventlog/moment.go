@@ -45,10 +45,11 @@ func (t *Times) Of(clock *wire.Clock) Moment {
 	received := t.entry.ReceivedUnixMs
 	m, known := t.entry.moment(clock)
 	m.UnixMS = min(m.UnixMS, received)
-	behind := min(t.last, received) - m.UnixMS
-	if behind > 0 && (behind <= slip || m.Source != TimeSource_TIME_SOURCE_BACKEND) {
-		m.UnixMS += behind
-		m.ErrorMS += behind
+	if before := min(t.last, received); before > m.UnixMS {
+		if behind := before - m.UnixMS; behind <= slip || m.Source != TimeSource_TIME_SOURCE_BACKEND {
+			m.UnixMS += behind
+			m.ErrorMS += behind
+		}
 	}
 	if known {
 		t.last = max(t.last, m.UnixMS)

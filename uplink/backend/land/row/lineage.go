@@ -9,17 +9,21 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// schemaVersion is the version of what the lineage columns and the kinds' columns mean.
-const schemaVersion = 1
+// schemaVersion is the version of what the lineage columns and the kinds' columns mean. In version 1 event_time was the
+// terminal's wall clock, which is terminal_time since.
+const schemaVersion = 2
 
 // Places of the lineage columns that differ between the rows of an entry.
 const (
-	columnSeq        = 4
-	columnIndex      = 5
-	columnEventTime  = 6
-	columnBootMS     = 7
-	columnBootID     = 8
-	columnConfidence = 9
+	columnSeq          = 4
+	columnIndex        = 5
+	columnEventTime    = 6
+	columnTimeSource   = 7
+	columnTimeError    = 8
+	columnTerminalTime = 9
+	columnBootMS       = 10
+	columnBootID       = 11
+	columnConfidence   = 12
 )
 
 // lineageColumns begin the columns of every table: where a row comes from.
@@ -29,12 +33,15 @@ func lineageColumns() []Column {
 		{Name: "merchant", Type: String, Few: true},
 		{Name: "epoch", Type: String, Few: true},
 		{Name: "lane", Type: String, Few: true},
-		columnSeq:        {Name: "seq", Type: Int64},
-		columnIndex:      {Name: "index", Type: Int32},
-		columnEventTime:  {Name: "event_time", Type: Time, Nullable: true},
-		columnBootMS:     {Name: "boot_ms", Type: Int64, Nullable: true},
-		columnBootID:     {Name: "boot_id", Type: String, Nullable: true, Few: true},
-		columnConfidence: {Name: "clock_confidence", Type: String, Nullable: true, Few: true},
+		columnSeq:          {Name: "seq", Type: Int64},
+		columnIndex:        {Name: "index", Type: Int32},
+		columnEventTime:    {Name: "event_time", Type: Time, Nullable: true},
+		columnTimeSource:   {Name: "time_source", Type: String, Nullable: true, Few: true},
+		columnTimeError:    {Name: "time_error_ms", Type: Int64, Nullable: true},
+		columnTerminalTime: {Name: "terminal_time", Type: Time, Nullable: true},
+		columnBootMS:       {Name: "boot_ms", Type: Int64, Nullable: true},
+		columnBootID:       {Name: "boot_id", Type: String, Nullable: true, Few: true},
+		columnConfidence:   {Name: "clock_confidence", Type: String, Nullable: true, Few: true},
 		{Name: "received_time", Type: Time},
 		{Name: "agent_version", Type: String, Nullable: true, Few: true},
 		{Name: "schema_version", Type: Int32},
@@ -56,6 +63,9 @@ func appendLineage(dst []Value, offset uint64, e *eventlog.Entry) []Value {
 		Value{Null: true},
 		Value{Null: true},
 		Value{Null: true},
+		Value{Null: true},
+		Value{Null: true},
+		Value{Null: true},
 		clamp(e.ReceivedUnixMs),
 		orNull(e.AgentVersion),
 		number(schemaVersion),
@@ -70,14 +80,27 @@ func setPlace(values []Value, seq uint64, index int) {
 	values[columnIndex] = number(int64(index))
 }
 
-// setClock says when the terminal says that it happened.
-func setClock(values []Value, c *wire.Clock) {
+// setTime says when it happened by the backend's clock, and how that is known. A moment without a source is no moment.
+func setTime(values []Value, m eventlog.Moment) {
 	values[columnEventTime] = Value{Null: true}
+	values[columnTimeSource] = enumValue(m.Source.Descriptor(), m.Source.Number())
+	values[columnTimeError] = Value{Null: true}
+	if m.Source != eventlog.TimeSource_TIME_SOURCE_UNSPECIFIED {
+		values[columnEventTime] = clamp(m.UnixMS)
+	}
+	if m.Bounded {
+		values[columnTimeError] = number(m.ErrorMS)
+	}
+}
+
+// setClock says what the terminal's clocks showed when it happened.
+func setClock(values []Value, c *wire.Clock) {
+	values[columnTerminalTime] = Value{Null: true}
 	values[columnBootMS] = Value{Null: true}
 	values[columnBootID] = orNull(hex.EncodeToString(c.GetBootId()))
 	values[columnConfidence] = enumValue(c.GetConfidence().Descriptor(), c.GetConfidence().Number())
 	if c != nil && c.WallUnixMs != nil && *c.WallUnixMs >= minTime && *c.WallUnixMs <= maxTime {
-		values[columnEventTime] = number(*c.WallUnixMs)
+		values[columnTerminalTime] = number(*c.WallUnixMs)
 	}
 	if c != nil && c.BootMs != nil {
 		values[columnBootMS] = number(*c.BootMs)

@@ -80,7 +80,7 @@ func (t *Tables) Each(offset uint64, e *eventlog.Entry, fn func(*Table, []Value)
 			return err
 		}
 	}
-	rejected := e.Rejected
+	rejected, times := e.Rejected, eventlog.NewTimes(e)
 	for i, record := range e.Records {
 		seq := e.FirstSeq + uint64(i)
 		if len(rejected) > 0 && rejected[0].Index == uint32(i) {
@@ -100,6 +100,7 @@ func (t *Tables) Each(offset uint64, e *eventlog.Entry, fn func(*Table, []Value)
 		}
 		for index, event := range events {
 			setPlace(t.values, seq, index)
+			setTime(t.values, times.Of(event.Clock))
 			if err := t.event(event, fn); err != nil {
 				return err
 			}
@@ -132,6 +133,7 @@ func (t *Tables) event(e *wire.Event, fn func(*Table, []Value) error) error {
 // reject makes the row of a record that can't be read.
 func (t *Tables) reject(seq uint64, reason wire.RejectReason, record []byte, fn func(*Table, []Value) error) error {
 	setPlace(t.values, seq, 0)
+	setTime(t.values, eventlog.Moment{})
 	setClock(t.values, nil)
 	return t.row(t.rejected, fn, enumValue(reason.Descriptor(), reason.Number()), text(string(record)))
 }

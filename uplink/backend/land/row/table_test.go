@@ -83,7 +83,7 @@ func TestRowsAreApart(t *testing.T) {
 		Body:  &wire.Event_Audit{Audit: &wire.Audit{Subject: "x"}},
 	})
 	empty := event(t, &wire.Event{Body: &wire.Event_Audit{Audit: &wire.Audit{}}})
-	columns := []string{"event_time", "boot_ms", "boot_id", "clock_confidence", "subject"}
+	columns := []string{"terminal_time", "boot_ms", "boot_id", "clock_confidence", "subject"}
 	e := &eventlog.Entry{Lane: 1, FirstSeq: 1, Records: [][]byte{full, empty, full, {1}}}
 	want := []string{`audit 1 2 "03" "rtc" "x"`, "audit null null null null null", `audit 1 2 "03" "rtc" "x"`, "rejected null null null null"}
 	for range 2 {
@@ -99,9 +99,37 @@ func TestTimes(t *testing.T) {
 		minTime - 1: "null", maxTime + 1: "null", math.MinInt64: "null", math.MaxInt64: "null",
 	} {
 		e := &eventlog.Entry{Lane: 1, FirstSeq: 1, Records: [][]byte{event(t, &wire.Event{Clock: &wire.Clock{WallUnixMs: &ms}, Body: &wire.Event_Audit{Audit: &wire.Audit{}}})}}
-		if got := rows(t, New(), e, "event_time"); got[0] != "audit "+want {
+		if got := rows(t, New(), e, "terminal_time"); got[0] != "audit "+want {
 			t.Errorf("%d: %q, want %s", ms, got, want)
 		}
+	}
+}
+
+// The backend's times stand beside the terminal's, in the order of the events, and a row of no event has none.
+func TestEventTimes(t *testing.T) {
+	const noon = 1_777_636_800_000
+	boot := append(make([]byte, 15), 1)
+	at := func(wall, sinceBoot int64) []byte {
+		c := &wire.Clock{WallUnixMs: &wall, BootMs: &sinceBoot, BootId: boot, Confidence: wire.ClockConfidence_CLOCK_CONFIDENCE_UNSET}
+		return event(t, &wire.Event{Clock: c, Body: &wire.Event_Audit{Audit: &wire.Audit{}}})
+	}
+	e := &eventlog.Entry{
+		Lane: 1, FirstSeq: 3, ReceivedUnixMs: noon, LastUnixMs: noon - 59_000,
+		Lost:    []*eventlog.Lost{{FromSeq: 1, ToSeq: 2}},
+		Records: [][]byte{at(7, 0), at(1<<31*1000, 10_000), {1}, event(t, &wire.Event{Body: &wire.Event_Audit{Audit: &wire.Audit{}}}), at(7, 20_000)},
+		Boots:   []*eventlog.BootClock{{BootId: boot, BootMs: 5000, UnixMs: noon - 55_000, ErrorMs: proto.Int64(30), Source: eventlog.TimeSource_TIME_SOURCE_BACKEND}},
+	}
+	want := []string{
+		"lost null null null null null",
+		fmt.Sprintf(`audit %d "backend" 1030 7 "unset"`, noon-59_000),
+		fmt.Sprintf(`audit %d "backend" 30 2147483648000 "unset"`, noon-50_000),
+		"rejected null null null null null",
+		fmt.Sprintf(`audit %d "bounds" null null null`, noon),
+		fmt.Sprintf(`audit %d "backend" 31 7 "unset"`, noon-40_000),
+	}
+	got := rows(t, New(), e, "event_time", "time_source", "time_error_ms", "terminal_time", "clock_confidence")
+	if strings.Join(got, "; ") != strings.Join(want, "; ") {
+		t.Errorf("rows %q, want %q", got, want)
 	}
 }
 
@@ -161,7 +189,7 @@ func FuzzEach(f *testing.F) {
 		events, _ := eventlog.Decode(lane, record)
 		var all []string
 		for range 2 {
-			got := rows(t, New(), &eventlog.Entry{Terminal: "t", Lane: uint32(lane), FirstSeq: 1, Records: [][]byte{record}}, "seq", "index", "event_time", "idempotency_key", "event", "raw")
+			got := rows(t, New(), &eventlog.Entry{Terminal: "t", Lane: uint32(lane), FirstSeq: 1, Records: [][]byte{record}}, "seq", "index", "event_time", "time_source", "terminal_time", "idempotency_key", "event", "raw")
 			if len(got) != max(len(events), 1) {
 				t.Fatalf("%d rows of %d events", len(got), len(events))
 			}
