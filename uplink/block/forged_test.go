@@ -243,3 +243,23 @@ func TestForgedLimits(t *testing.T) {
 		})
 	}
 }
+
+// A text that is too long is refused before its characters are read.
+func TestForgedText(t *testing.T) {
+	root := wide(1, kindBytes)
+	root.values, root.fields[0].values = []int64{1}, []int64{0}
+	g := newForger(1)
+	g.strings = [][]byte{bytes.Repeat([]byte("x"), 200_000)}
+	g.shape(root, &usualEvent)
+	g.event(nil)
+	block := g.finish(0)
+
+	p := newPass(newReader(block[1:]))
+	p.allowed = limitsFor(len(block))
+	p.raw(0, countBits)
+	p.shape(&field{kind: kindMessage}, &usualEvent, 1)
+	p.event(nil)
+	if p.err != errWork || p.work > 1000 {
+		t.Errorf("%d decisions and error %v, want %v after a few", p.work, p.err, errWork)
+	}
+}
