@@ -14,8 +14,9 @@ import (
 // Client keeps the stream to the backend. It is safe for concurrent use.
 type Client struct {
 	Options
-	meter meter
-	hurry chan struct{} // asks for an attempt now
+	meter     meter
+	allowance allowance
+	hurry     chan struct{} // asks for an attempt now
 
 	mu       sync.Mutex // guards everything below
 	state    wire.UplinkState

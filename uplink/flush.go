@@ -4,11 +4,12 @@ import (
 	"context"
 
 	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/uplink/wire"
 )
 
-// Flush hurries, and waits until everything that was queued at the call is stored by the backend, or ctx ends; without a
-// backend there is nothing to wait for. It returns how many records are waiting then, and whether everything queued at
-// the call is stored.
+// Flush hurries, and waits until everything that was queued at the call is stored by the backend, or ctx ends. It does not
+// wait for what can't go: anything while there is no backend, and telemetry while it is held. It returns how many records
+// are waiting then, and whether everything queued at the call is stored.
 func (c *Client) Flush(ctx context.Context) (waiting uint64, complete bool) {
 	goal := c.Queue.Lanes()
 	c.Hurry()
@@ -16,9 +17,9 @@ func (c *Client) Flush(ctx context.Context) (waiting uint64, complete bool) {
 		c.mu.Lock()
 		progress := c.progress
 		c.mu.Unlock()
-		waiting, complete = c.missing(goal)
-		if complete || c.Backend == "" {
-			return waiting, complete
+		waiting, missing := c.missing(goal)
+		if len(missing) == 0 || c.Backend == "" || !missing[buffer.Ledger] && c.holds() {
+			return waiting, len(missing) == 0
 		}
 		select {
 		case <-progress:
@@ -28,17 +29,23 @@ func (c *Client) Flush(ctx context.Context) (waiting uint64, complete bool) {
 	}
 }
 
-// missing returns how many records wait now, and whether all of the goal is acknowledged.
-func (c *Client) missing(goal []buffer.LaneState) (waiting uint64, complete bool) {
+func (c *Client) holds() bool {
+	hold, _ := c.held()
+	return hold != wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED
+}
+
+// missing returns how many records wait now, and in which lanes some of the goal is not acknowledged.
+func (c *Client) missing(goal []buffer.LaneState) (waiting uint64, missing map[buffer.Lane]bool) {
 	now := map[buffer.LaneID]buffer.LaneState{}
 	for _, l := range c.Queue.Lanes() {
 		now[l.LaneID] = l
 		waiting += l.Depth()
 	}
+	missing = map[buffer.Lane]bool{}
 	for _, g := range goal {
 		if l, held := now[g.LaneID]; held && l.Acked+1 < g.Next {
-			return waiting, false
+			missing[g.Lane] = true
 		}
 	}
-	return waiting, true
+	return waiting, missing
 }

@@ -32,22 +32,25 @@ func (s *session) acknowledge(ctx context.Context, ack *wire.Ack) error {
 		return fmt.Errorf("%w: lane %d of %d", errFalseAck, ack.GetLaneIndex(), len(s.lanes))
 	}
 	c := s.lanes[ack.GetLaneIndex()]
-	chain, known, err := c.land(ack.GetThrough())
+	landed, err := c.land(ack.GetThrough())
 	if err != nil {
 		s.alarm(c.id, wire.AuditKind_AUDIT_KIND_FALSE_ACK)
 		return err
 	}
-	if known && c.id.Lane == buffer.Ledger && !bytes.Equal(chain[:], ack.GetChain()) {
+	rejects, err := s.rejects(c, ack, landed)
+	if err != nil {
+		s.alarm(c.id, wire.AuditKind_AUDIT_KIND_FALSE_ACK)
+		return err
+	}
+	if landed.exact && c.id.Lane == buffer.Ledger && !bytes.Equal(landed.chain[:], ack.GetChain()) {
 		// The records are stored, and stay stored: this is for people to look at.
 		s.alarm(c.id, wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH)
 	}
-	rejects := make([]buffer.Reject, 0, len(ack.GetRejects()))
-	for _, r := range ack.GetRejects() {
-		s.Log.Error().Stringer("lane", c.id).Uint64("seq", r.GetSeq()).Stringer("reason", r.GetReason()).Msg("backend refused a record; it goes to quarantine")
-		rejects = append(rejects, buffer.Reject{Seq: r.GetSeq(), Reason: uint8(r.GetReason())})
-	}
 	if err := s.Queue.Ack(ctx, c.id, ack.GetThrough(), rejects); err != nil {
 		return err
+	}
+	if landed.batches == 0 {
+		return nil // nothing new: the backend still owes what it owed
 	}
 	s.owing.Lock()
 	if s.idle() {
@@ -64,22 +67,17 @@ func (s *session) acknowledge(ctx context.Context, ack *wire.Ack) error {
 	return nil
 }
 
-// land takes the batches that an ack covers out of flight. It returns the chain that the terminal has at the ack's
-// place, if the ack ends where a batch does.
-func (c *cursor) land(through uint64) (chain [buffer.ChainLength]byte, known bool, err error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if through > c.sent {
-		return chain, false, fmt.Errorf("%w: %v through %d, sent through %d", errFalseAck, c.id, through, c.sent)
+// rejects returns the records that an ack refuses by name. They must be among those that it is the first to cover.
+func (s *session) rejects(c *cursor, ack *wire.Ack, landed landing) ([]buffer.Reject, error) {
+	rejects := make([]buffer.Reject, 0, len(ack.GetRejects()))
+	for _, r := range ack.GetRejects() {
+		if r.GetSeq() < landed.from || r.GetSeq() > ack.GetThrough() {
+			return nil, fmt.Errorf("%w: %v refuses %d, between %d and %d", errFalseAck, c.id, r.GetSeq(), landed.from, ack.GetThrough())
+		}
+		s.Log.Error().Stringer("lane", c.id).Uint64("seq", r.GetSeq()).Stringer("reason", r.GetReason()).Msg("backend refused a record; it goes to quarantine")
+		rejects = append(rejects, buffer.Reject{Seq: r.GetSeq(), Reason: uint8(r.GetReason())})
 	}
-	n := 0
-	for n < len(c.inFlight) && c.inFlight[n].last <= through {
-		chain, known = c.inFlight[n].chain, c.inFlight[n].last == through
-		n++
-	}
-	c.inFlight = c.inFlight[n:]
-	c.acked = max(c.acked, through)
-	return chain, known, nil
+	return rejects, nil
 }
 
 // idle reports whether the backend owes no answer.

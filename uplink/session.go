@@ -15,8 +15,6 @@ import (
 )
 
 const (
-	// maxRecords is how many records a batch may hold.
-	maxRecords = 1000
 	// flowWindow is HTTP/2's window in both directions: the protocol's own, which needs no word to set. A fixed one keeps
 	// gRPC from probing the bandwidth with pings, which cost half as many bytes again as a lone event.
 	flowWindow = 1<<16 - 1

@@ -15,16 +15,19 @@ func (c *Client) Online() bool {
 
 // Status returns how the uplink is.
 func (c *Client) Status() *wire.UplinkStatus {
+	s := &wire.UplinkStatus{
+		Backend:             c.Backend,
+		Proxy:               c.Proxy.String(),
+		SentBytes:           c.meter.sent.Load(),
+		ReceivedBytes:       c.meter.received.Load(),
+		TelemetryBytesToday: c.spent(),
+	}
+	if hold, wait := c.held(); hold != wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED {
+		s.Hold, s.HeldForMs = hold, new(wait.Milliseconds())
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := &wire.UplinkStatus{
-		State:         c.state,
-		Backend:       c.Backend,
-		Proxy:         c.Proxy.String(),
-		SentBytes:     c.meter.sent.Load(),
-		ReceivedBytes: c.meter.received.Load(),
-		Connects:      c.connects,
-	}
+	s.State, s.Connects = c.state, c.connects
 	if c.lastErr != nil {
 		s.LastError, s.Hint = c.lastErr.Error(), hintOf(c.lastErr)
 	}

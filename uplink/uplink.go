@@ -35,6 +35,10 @@ type Options struct {
 	StallAfter         time.Duration // a backend that owes an answer for longer is given up
 	Keepalive          time.Duration // silence after which the link is probed: less than the carrier's NAT timeout
 
+	TelemetryWindow Window         // the part of the day in which telemetry is sent
+	TelemetryPerDay int64          // bytes that telemetry may cost in a day, about; 0 means any
+	Zone            *time.Location // of the window and the day; nil means the system's
+
 	Proxy    Proxy         // on the way to the backend; the zero Proxy is none
 	ProxyCA  string        // PEM file of the authorities of an https proxy; empty means the system's
 	Resolver *net.Resolver // looks names up; nil means the system's

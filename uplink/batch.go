@@ -1,0 +1,95 @@
+package uplink
+
+import (
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+const (
+	// maxRecords is how many records a batch may hold.
+	maxRecords = 1000
+	// telemetryBatch is the most payload in a telemetry batch.
+	telemetryBatch = 64 << 10
+)
+
+// sendBatch sends the next batch of one lane, if there is anything to send.
+func (s *session) sendBatch(c *cursor) (bool, error) {
+	batch, end, err := s.nextBatch(c)
+	if batch == nil || err != nil {
+		return false, err
+	}
+	message := &wire.ToBackend{Message: &wire.ToBackend_Batch{Batch: batch}}
+	if c.id.Lane == buffer.Telemetry && !s.spend(proto.Size(message)) {
+		return false, nil
+	}
+	batch.RoundTripMs, s.roundTrip = s.roundTrip, nil
+	s.owing.Lock()
+	c.depart(end)
+	s.stall.Reset(s.StallAfter)
+	s.owing.Unlock()
+	if err := s.stream.Send(message); err != nil {
+		<-s.stream.Context().Done() // the receiver gets the reason, and ends the session with it
+		return false, err
+	}
+	return true, nil
+}
+
+// nextBatch returns what comes next of one lane, or nil when nothing does.
+func (s *session) nextBatch(c *cursor) (*wire.Batch, flight, error) {
+	from := c.next()
+	records, err := s.Queue.Read(c.id, from, maxRecords, s.batchSize(c.id.Lane))
+	if err != nil {
+		return nil, flight{}, err
+	}
+	batch := &wire.Batch{LaneIndex: c.index, FirstSeq: from}
+	end := flight{last: from - 1}
+	if len(records) > 0 {
+		batch.FirstSeq = records[0].Seq
+		end = flight{records[len(records)-1].Seq, records[len(records)-1].Chain}
+		for _, r := range records {
+			batch.Records = append(batch.Records, r.Payload)
+		}
+	}
+	if gone := s.gone(c, from, batch); gone > 0 {
+		batch.Lost = []*wire.SeqRange{{From: from, To: gone}}
+		end.last = max(end.last, gone)
+	}
+	if len(batch.Records) == 0 && len(batch.Lost) == 0 {
+		return nil, flight{}, nil
+	}
+	if c.id.Lane == buffer.Ledger {
+		batch.Chain = end.chain[:]
+	}
+	return batch, end, nil
+}
+
+// batchSize returns how many bytes of payload the next batch may have.
+func (s *session) batchSize(lane buffer.Lane) int {
+	if lane == buffer.Ledger {
+		return s.BatchBytes
+	}
+	size := min(s.BatchBytes, telemetryBatch)
+	if room, limited := s.room(); limited {
+		size = int(min(int64(size), max(room-batchCost, 0)))
+	}
+	return size
+}
+
+// gone returns the last seq from `from` on that no longer exists, or 0 when the next record is there.
+func (s *session) gone(c *cursor, from uint64, batch *wire.Batch) uint64 {
+	if len(batch.GetRecords()) > 0 {
+		if batch.GetFirstSeq() > from {
+			return batch.GetFirstSeq() - 1
+		}
+		return 0
+	}
+	for _, l := range s.Queue.Lanes() {
+		if l.LaneID == c.id && l.Oldest > from {
+			batch.FirstSeq = l.Oldest
+			return l.Oldest - 1
+		}
+	}
+	return 0
+}

@@ -1,0 +1,72 @@
+package uplink
+
+import (
+	"fmt"
+	"sync"
+
+	"github.com/stampd/stampd/buffer"
+)
+
+// cursor is how far one lane has come in one session.
+type cursor struct {
+	id    buffer.LaneID
+	index uint32 // its place in Hello.lanes
+
+	mu       sync.Mutex // guards everything below
+	sent     uint64     // everything up to here was sent
+	acked    uint64     // everything up to here was acknowledged
+	inFlight []flight   // batches that were sent and not acknowledged, in order
+}
+
+// flight is one batch on its way.
+type flight struct {
+	last  uint64
+	chain [buffer.ChainLength]byte
+}
+
+// next returns the first seq that was not sent.
+func (c *cursor) next() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.sent + 1
+}
+
+// depart notes a batch that is about to be sent.
+func (c *cursor) depart(f flight) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.sent = f.last
+	c.inFlight = append(c.inFlight, f)
+}
+
+// landing is what an ack covers.
+type landing struct {
+	from    uint64                   // the first seq that was not acknowledged before
+	batches int                      // how many ended
+	chain   [buffer.ChainLength]byte // the terminal's own chain at the end of the last of them
+	exact   bool                     // the ack ends where that one does
+}
+
+// land takes the batches that an ack covers out of flight. It fails when something was never sent.
+func (c *cursor) land(through uint64) (landing, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := landing{from: c.acked + 1}
+	if through > c.sent {
+		return l, fmt.Errorf("%w: %v through %d, sent through %d", errFalseAck, c.id, through, c.sent)
+	}
+	for l.batches < len(c.inFlight) && c.inFlight[l.batches].last <= through {
+		l.chain, l.exact = c.inFlight[l.batches].chain, c.inFlight[l.batches].last == through
+		l.batches++
+	}
+	c.inFlight = c.inFlight[l.batches:]
+	c.acked = max(c.acked, through)
+	return l, nil
+}
+
+// flying returns how many batches are on their way.
+func (c *cursor) flying() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.inFlight)
+}

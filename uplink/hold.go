@@ -1,0 +1,134 @@
+package uplink
+
+import (
+	"sync"
+	"time"
+
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// batchCost is what a batch of telemetry costs beside its payload, in bytes: its frame, its TLS record and the same of its
+// ack, and the headers of three TCP segments. mtu is what a segment brings, and segmentCost its headers.
+const (
+	batchCost   = 240
+	mtu         = 1400
+	segmentCost = 52
+)
+
+// tomorrow is how long telemetry that is out of room waits when nobody knows what time it is.
+const tomorrow = 24 * time.Hour
+
+// allowance is how many bytes telemetry may still cost today.
+type allowance struct {
+	mu    sync.Mutex // guards everything below
+	day   string     // the date of which used is; empty while no clock is known
+	begun time.Time  // when it was begun; by the monotonic clock
+	used  int64      // bytes
+	full  bool       // what comes next does not fit
+}
+
+// today begins a new day when there is one. The lock is held.
+func (a *allowance) today(day string) {
+	if a.begun.IsZero() || day != a.day || day == "" && time.Since(a.begun) >= tomorrow {
+		a.day, a.begun, a.used, a.full = day, time.Now(), 0, false
+	}
+}
+
+// costOf returns about how many bytes a message of the given size costs on the wire, its ack included.
+func costOf(size int) int64 { return int64(size + size/mtu*segmentCost + batchCost) }
+
+// clockTime returns what the clock on the wall should show: by the backend's time, if it is known since boot, else by the
+// terminal's own, if that was ever set.
+func (c *Client) clockTime() (now time.Time, known bool) {
+	now, _, known = c.Clock.ServerTime()
+	if !known {
+		known = c.Clock.Now().GetConfidence() >= wire.ClockConfidence_CLOCK_CONFIDENCE_RTC
+		now = c.Clock.Wall()
+	}
+	zone := c.Zone
+	if zone == nil {
+		zone = time.Local
+	}
+	return now.In(zone), known
+}
+
+// held returns why telemetry must wait now, and for how long; the ledger never does. While no clock is known, the window
+// counts as open: a terminal that never learns the time would keep its readings for ever otherwise. What is sent tells it
+// the time, so that costs one backlog at most, and a limit for the day holds all the same.
+func (c *Client) held() (why wire.TelemetryHold, wait time.Duration) {
+	if c.TelemetryWindow == (Window{}) && c.TelemetryPerDay == 0 {
+		return wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED, 0
+	}
+	now, known := c.clockTime()
+	if known && !c.TelemetryWindow.open(now) {
+		if wait, ok := untilFirst(now, c.TelemetryWindow.open); ok {
+			return wire.TelemetryHold_TELEMETRY_HOLD_WINDOW, wait
+		}
+	}
+	if room, limited := c.room(); !limited || room > 0 {
+		return wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED, 0
+	}
+	if !known {
+		c.allowance.mu.Lock()
+		defer c.allowance.mu.Unlock()
+		return wire.TelemetryHold_TELEMETRY_HOLD_LIMIT, max(time.Until(c.allowance.begun.Add(tomorrow)), time.Second)
+	}
+	date := now.Format(time.DateOnly)
+	wait, ok := untilFirst(now, func(t time.Time) bool { return t.Format(time.DateOnly) != date && c.TelemetryWindow.open(t) })
+	if !ok {
+		wait = tomorrow
+	}
+	return wire.TelemetryHold_TELEMETRY_HOLD_LIMIT, wait
+}
+
+// room returns how many bytes telemetry may still cost today, if that is limited.
+func (c *Client) room() (bytes int64, limited bool) {
+	if c.TelemetryPerDay == 0 {
+		return 0, false
+	}
+	c.allowance.mu.Lock()
+	defer c.allowance.mu.Unlock()
+	c.allowance.today(c.date())
+	if c.allowance.full {
+		return 0, true
+	}
+	return c.TelemetryPerDay - c.allowance.used, true
+}
+
+// date returns today's date, or nothing while no clock is known.
+func (c *Client) date() string {
+	now, known := c.clockTime()
+	if !known {
+		return ""
+	}
+	return now.Format(time.DateOnly)
+}
+
+// spend takes the cost of a message of telemetry from what is left of today, and reports whether it may go. The first
+// of a day always may: what is larger than a day's worth would never go otherwise.
+func (c *Client) spend(size int) bool {
+	if c.TelemetryPerDay == 0 {
+		return true
+	}
+	c.allowance.mu.Lock()
+	defer c.allowance.mu.Unlock()
+	c.allowance.today(c.date())
+	cost := costOf(size)
+	if c.allowance.used > 0 && c.allowance.used+cost > c.TelemetryPerDay {
+		c.allowance.full = true
+		return false
+	}
+	c.allowance.used += cost
+	return true
+}
+
+// spent returns what telemetry has cost today, or nil when nobody counts.
+func (c *Client) spent() *uint64 {
+	if c.TelemetryPerDay == 0 {
+		return nil
+	}
+	c.allowance.mu.Lock()
+	defer c.allowance.mu.Unlock()
+	c.allowance.today(c.date())
+	return new(uint64(c.allowance.used))
+}
