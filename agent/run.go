@@ -37,14 +37,15 @@ type agent struct {
 	log     zerolog.Logger
 	version Version
 
-	clock     *hal.Clock
-	guard     *pci.Guard
-	queue     *buffer.Queue
-	ledger    *ledger.Ledger
-	uplink    *uplink.Client
-	board     *hal.Board
-	collector *collect.Collector
-	api       *localapi.Server
+	clock      *hal.Clock
+	guard      *pci.Guard
+	queue      *buffer.Queue
+	withoutKey string // the queue file that was set aside because its key was gone; empty when none was
+	ledger     *ledger.Ledger
+	uplink     *uplink.Client
+	board      *hal.Board
+	collector  *collect.Collector
+	api        *localapi.Server
 }
 
 // run builds the agent bottom-up, runs it until ctx ends, and stops it top-down. What is broken on the terminal (no
@@ -134,9 +135,6 @@ func (a *agent) build() error {
 	if err != nil {
 		return errors.Join(err, a.queue.Close())
 	}
-	for range a.queue.SetAside() {
-		a.audit(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_QUEUE_SET_ASIDE, Subject: "queue"})
-	}
 	return nil
 }
 
@@ -150,6 +148,7 @@ func (a *agent) serve(ctx context.Context) error {
 	var collector, sender sync.WaitGroup
 	sender.Go(func() { _ = a.uplink.Run(sending) })
 	collector.Go(func() { a.collector.Run(collecting) })
+	collector.Go(func() { a.reportSetAside(collecting) })
 	failed := make(chan error, 1)
 	go func() { failed <- a.api.Serve() }()
 	stopNotifying := a.notify()
@@ -223,9 +222,14 @@ func (a *agent) setAsideWithoutKey() error {
 		return fmt.Errorf("cannot use queue %s: %w", cfg.Path, buffer.ErrLocked)
 	}
 	aside := fmt.Sprintf("%s.without-key-%d", cfg.Path, time.Now().Unix())
-	if err := os.Rename(cfg.Path, aside); err != nil {
+	err := os.Rename(buffer.JournalOf(cfg.Path), buffer.JournalOf(aside))
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		err = os.Rename(cfg.Path, aside)
+	}
+	if err != nil {
 		return fmt.Errorf("cannot set the queue aside, whose key %s is gone: %w", cfg.KeyFile, err)
 	}
+	a.withoutKey = aside
 	a.log.Error().Str("key", cfg.KeyFile).Str("file", aside).Msg("the queue's key is gone; the file is set aside, and a new one is begun")
 	return nil
 }

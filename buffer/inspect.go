@@ -143,6 +143,10 @@ func (f *File) State() FileState {
 	return s
 }
 
+// JournalOf returns the path of the journal that belongs to the queue file at path. Where the one is moved, the other has
+// to go first.
+func JournalOf(path string) string { return path + journalSuffix }
+
 // AsideOf returns the files that were set aside beside the queue file at path, the oldest first.
 func AsideOf(path string) []Aside {
 	var found []Aside
@@ -152,7 +156,7 @@ func AsideOf(path string) []Aside {
 	}
 	for _, e := range entries {
 		rest, ours := strings.CutPrefix(e.Name(), filepath.Base(path)+".")
-		if !ours || !strings.HasPrefix(strings.TrimPrefix(rest, "journal."), "damaged-") && !strings.HasPrefix(rest, "without-key-") {
+		if !ours || !strings.HasPrefix(strings.TrimPrefix(rest, "journal."), "damaged-") && !strings.HasPrefix(rest, "without-key-") || strings.HasSuffix(rest, journalSuffix) {
 			continue
 		}
 		if info, err := e.Info(); err == nil {
