@@ -144,6 +144,7 @@ func (c *commit) finish() error {
 			return err
 		}
 	}
+	c.q.resident.used(c.tx, residentLimit)
 	c.q.turn.Lock() // readers see what the journal held in one of the two places
 	c.turned = true
 	return c.tx.Commit()

@@ -56,7 +56,6 @@ func openFile(path string, mapSize int64, terminal string) (*bolt.DB, error) {
 	err := guarded(func() (err error) {
 		db, err = bolt.Open(path, 0o600, &bolt.Options{
 			Timeout:         lockTimeout,
-			NoFreelistSync:  true, // 4 KB less flash a commit; the freelist is found again at open
 			FreelistType:    bolt.FreelistMapType,
 			InitialMmapSize: int(mapSize),
 		})

@@ -27,7 +27,7 @@ func migrate(path string) error {
 	if err := removeStale(fresh); err != nil {
 		return err
 	}
-	to, err := bolt.Open(fresh, 0o600, &bolt.Options{Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bolt.FreelistMapType})
+	to, err := bolt.Open(fresh, 0o600, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
 	if err != nil {
 		return err
 	}

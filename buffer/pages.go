@@ -16,6 +16,7 @@ type pages struct {
 	size    int    // of a page
 	end     uint64 // pages from here on are not in use
 	seen    []bool // pages that a walk has come to
+	touched int    // bytes that were looked at since pages were let go of
 	damaged int    // pages and entries that were needed and make no sense
 }
 
@@ -27,7 +28,9 @@ const (
 	bucketHeader  = 16
 	flagBranch    = 0x01
 	flagLeaf      = 0x02
+	flagFreelist  = 0x10
 	flagSubBucket = 0x01
+	noFreelist    = 1<<64 - 1
 )
 
 var le = binary.LittleEndian
@@ -75,10 +78,41 @@ func (p *pages) check() error {
 			}
 		})
 	})
+	p.freelist(le.Uint64(m[32:]))
 	if p.damaged > 0 {
 		return fmt.Errorf("%w: %d of its pages or entries make no sense", errDamaged, p.damaged)
 	}
 	return nil
+}
+
+// freelist looks at the list of free pages, if the file has one: a page that is in use must not be on it. It comes after
+// the walk.
+func (p *pages) freelist(id uint64) {
+	if id == noFreelist {
+		return
+	}
+	b := p.page(id)
+	if b == nil || p.seen[id] || le.Uint16(b[8:]) != flagFreelist {
+		p.damaged++
+		return
+	}
+	count, ids := uint64(le.Uint16(b[10:])), b[pageHeader:]
+	if count == 0xFFFF && len(ids) >= 8 { // the count is the first of the list
+		count, ids = le.Uint64(ids), ids[8:]
+	}
+	if count > uint64(len(ids)/8) {
+		p.damaged++
+		return
+	}
+	last := uint64(1)
+	for ; count > 0; count, ids = count-1, ids[8:] {
+		free := le.Uint64(ids)
+		if free <= last || free >= p.end || p.seen[free] {
+			p.damaged++
+			return
+		}
+		last = free
+	}
 }
 
 // meta returns the newer of the two meta pages whose checksum is right, or nil.
@@ -120,5 +154,10 @@ func (p *pages) page(id uint64) []byte {
 		return nil
 	}
 	length := (int64(le.Uint32(b[12:])) + 1) * int64(p.size)
-	return b[:min(length, int64(len(b)))]
+	b = b[:min(length, int64(len(b)))]
+	if p.touched += len(b); p.touched > residentLimit {
+		p.touched = 0
+		_ = syscall.Madvise(p.raw, syscall.MADV_DONTNEED) // what is needed again is read again
+	}
+	return b
 }

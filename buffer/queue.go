@@ -45,6 +45,8 @@ type Queue struct {
 	db      *bolt.DB     // nil while the file can't be used
 	journal *journal     // nil while there is none
 
+	resident resident
+
 	turn sync.RWMutex // held to move what the journal holds into the file, and to begin a view of both
 
 	mu          sync.Mutex // guards everything below

@@ -31,6 +31,7 @@ func (q *Queue) Read(id LaneID, from uint64, maxRecords, maxBytes int) ([]Record
 	err := q.view(func(tx *bolt.Tx, held *overlay) error {
 		chosen := selection{maxRecords: maxRecords, maxBytes: maxBytes}
 		q.readFile(tx, id, from, &chosen)
+		q.resident.used(tx, chosen.size)
 		q.readHeld(held, id, from, &chosen)
 		records = chosen.records
 		return nil
