@@ -29,6 +29,9 @@ const (
 	MaxBytes = 1 << 20
 )
 
+// ErrVersion is the error of [Decode] for a block in a form that it does not know: of a newer version, or no block.
+var ErrVersion = errors.New("unknown version")
+
 // Encode returns a block of encoded events, which it neither changes nor keeps. The block is never longer than the
 // wire.TelemetryBlock of these events. It fails only when there is no event, more than [MaxEvents], or more than
 // [MaxBytes] of them.
@@ -55,7 +58,8 @@ func Encode(events [][]byte) ([]byte, error) {
 // Decode returns the events of a block, which share no memory with it: at least one, at most [MaxEvents] and [MaxBytes].
 //
 // Blocks may come from anywhere: what Decode allocates is bounded by 256 KiB and 8,192 times the length of the block, and
-// by 16 MiB, and what it decides by 65,536 and 512 times the length. It takes what [Encode] makes, and the encoding of a wire.TelemetryBlock.
+// by 16 MiB, and what it decides by 65,536 and 512 times the length. It takes what [Encode] makes, and the encoding of a
+// wire.TelemetryBlock. The error wraps [ErrVersion] when the block is in another form.
 func Decode(block []byte) (events [][]byte, err error) {
 	switch {
 	case len(block) == 0:
@@ -65,7 +69,7 @@ func Decode(block []byte) (events [][]byte, err error) {
 	case block[0] == version:
 		events, err = unpack(block)
 	default:
-		err = fmt.Errorf("it has version %d, and this program knows %d", block[0], version)
+		err = fmt.Errorf("%w %d: this program knows %d", ErrVersion, block[0], version)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("cannot decode block: %w", err)

@@ -2,6 +2,7 @@ package block_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"runtime"
 	"slices"
@@ -64,6 +65,9 @@ func TestDecodeRefuses(t *testing.T) {
 			got, err := block.Decode(test.block)
 			if err == nil || got != nil {
 				t.Fatalf("got %d events and error %v", len(got), err)
+			}
+			if newer := name == "another version"; errors.Is(err, block.ErrVersion) != newer {
+				t.Errorf("error %q is one of the version: %v, want %v", err, !newer, newer)
 			}
 			if !strings.HasPrefix(err.Error(), "cannot decode block: ") || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("error is %q, want one with %q", err, test.want)

@@ -84,6 +84,8 @@ const (
 	RejectReason_REJECT_REASON_MALFORMED RejectReason = 1
 	// The record is larger than the backend takes.
 	RejectReason_REJECT_REASON_TOO_LARGE RejectReason = 2
+	// The block is in a form that the backend does not know: it is older than the terminal.
+	RejectReason_REJECT_REASON_UNKNOWN_FORM RejectReason = 3
 )
 
 // Enum value maps for RejectReason.
@@ -92,11 +94,13 @@ var (
 		0: "REJECT_REASON_UNSPECIFIED",
 		1: "REJECT_REASON_MALFORMED",
 		2: "REJECT_REASON_TOO_LARGE",
+		3: "REJECT_REASON_UNKNOWN_FORM",
 	}
 	RejectReason_value = map[string]int32{
-		"REJECT_REASON_UNSPECIFIED": 0,
-		"REJECT_REASON_MALFORMED":   1,
-		"REJECT_REASON_TOO_LARGE":   2,
+		"REJECT_REASON_UNSPECIFIED":  0,
+		"REJECT_REASON_MALFORMED":    1,
+		"REJECT_REASON_TOO_LARGE":    2,
+		"REJECT_REASON_UNKNOWN_FORM": 3,
 	}
 )
 
@@ -902,11 +906,12 @@ const file_uplink_proto_rawDesc = "" +
 	"\x04Lane\x12\x14\n" +
 	"\x10LANE_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vLANE_LEDGER\x10\x01\x12\x12\n" +
-	"\x0eLANE_TELEMETRY\x10\x02*g\n" +
+	"\x0eLANE_TELEMETRY\x10\x02*\x87\x01\n" +
 	"\fRejectReason\x12\x1d\n" +
 	"\x19REJECT_REASON_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17REJECT_REASON_MALFORMED\x10\x01\x12\x1b\n" +
-	"\x17REJECT_REASON_TOO_LARGE\x10\x022J\n" +
+	"\x17REJECT_REASON_TOO_LARGE\x10\x02\x12\x1e\n" +
+	"\x1aREJECT_REASON_UNKNOWN_FORM\x10\x032J\n" +
 	"\rUplinkService\x129\n" +
 	"\x06Stream\x12\x14.stampd.v1.ToBackend\x1a\x15.stampd.v1.ToTerminal(\x010\x01B+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
 

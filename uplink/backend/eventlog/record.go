@@ -1,6 +1,8 @@
 package eventlog
 
 import (
+	"errors"
+
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -24,6 +26,9 @@ func Decode(lane wire.Lane, record []byte) ([]*wire.Event, wire.RejectReason) {
 		return []*wire.Event{event}, wire.RejectReason_REJECT_REASON_UNSPECIFIED
 	}
 	encoded, err := block.Decode(record)
+	if errors.Is(err, block.ErrVersion) {
+		return nil, wire.RejectReason_REJECT_REASON_UNKNOWN_FORM
+	}
 	if err != nil || len(encoded) > MaxRecords {
 		return nil, wire.RejectReason_REJECT_REASON_MALFORMED
 	}

@@ -24,6 +24,7 @@ func TestDecode(t *testing.T) {
 		ok        = wire.RejectReason_REJECT_REASON_UNSPECIFIED
 		malformed = wire.RejectReason_REJECT_REASON_MALFORMED
 		tooLarge  = wire.RejectReason_REJECT_REASON_TOO_LARGE
+		unknown   = wire.RejectReason_REJECT_REASON_UNKNOWN_FORM
 	)
 	event, two := payment(t, "k"), hosts(t, 2)
 	tests := []struct {
@@ -51,7 +52,7 @@ func TestDecode(t *testing.T) {
 		{"block", m, columns(t, two...), ok, 2},
 		{"largest block", m, columns(t, hosts(t, MaxRecords)...), ok, MaxRecords},
 		{"block with a newer kind", m, columns(t, newer(t, 99), two[0]), ok, 2},
-		{"block of a newer version", m, append([]byte{2}, columns(t, two...)[1:]...), malformed, 0},
+		{"block of a newer version", m, append([]byte{2}, columns(t, two...)[1:]...), unknown, 0},
 		{"block, cut", m, columns(t, two...)[:10], malformed, 0},
 		{"block with a bad event", m, columns(t, two[0], []byte{1}), malformed, 0},
 		{"block with an empty event", m, columns(t, two[0], nil), malformed, 0},
