@@ -22,6 +22,7 @@ var floors = map[string]int{
 	"uplink/backend":              3,
 	"uplink/backend/ca":           3,
 	"uplink/backend/deny":         3,
+	"uplink/backend/enrol":        3,
 	"uplink/backend/eventlog":     3,
 	"uplink/backend/gateway":      3,
 	"uplink/backend/land":         3,
@@ -29,6 +30,7 @@ var floors = map[string]int{
 	"uplink/backend/land/row":     3,
 	"uplink/cmd/backend":          3,
 	"uplink/cmd/demo":             3,
+	"uplink/est":                  3,
 
 	"buffer":      2,
 	"hal":         2,
@@ -52,14 +54,15 @@ var floors = map[string]int{
 var doors = map[string][]string{
 	"agent":                       {"agent/collect", "agent/localapi"},
 	"hal/haltest":                 {"hal"},
-	"uplink/backend":              {"uplink/backend/deny", "uplink/backend/eventlog", "uplink/backend/gateway", "uplink/backend/land"},
+	"uplink/backend":              {"uplink/backend/ca", "uplink/backend/deny", "uplink/backend/enrol", "uplink/backend/eventlog", "uplink/backend/gateway", "uplink/backend/land"},
+	"uplink/backend/enrol":        {"uplink/backend/ca", "uplink/backend/deny"},
 	"uplink/backend/gateway":      {"uplink/backend/deny", "uplink/backend/eventlog"},
 	"uplink/backend/land":         {"uplink/backend/eventlog", "uplink/backend/land/parquet"},
 	"uplink/backend/land/parquet": {"uplink/backend/eventlog", "uplink/backend/land/row"},
 	"uplink/backend/land/row":     {"uplink/backend/eventlog"},
 	"uplink/block":                {"uplink/wire"},
 	"uplink/block/blocktest":      {"uplink/wire"},
-	"uplink/cmd/backend":          {"uplink/backend", "uplink/backend/ca"},
+	"uplink/cmd/backend":          {"uplink/backend", "uplink/backend/ca", "uplink/backend/deny", "uplink/backend/enrol"},
 	"uplink/keypair":              {"uplink/file"},
 	"uplink/wire/wireconnect":     {"uplink/wire"},
 }

@@ -38,6 +38,10 @@ type Options struct {
 	KeyFile  string // its key, PEM
 	CAFile   string // the authority that terminals' certificates must come from, PEM
 
+	ESTListen string        // address to enrol terminals on, "host:port"; empty: none is enrolled
+	CADir     string        // folder of the authority that issues their certificates; wanted with ESTListen
+	CertLife  time.Duration // how long these last; the authority's default when 0
+
 	LandDir   string        // folder to land Parquet files in; Dir/parquet when empty
 	RollRows  int           // rows after which a file is begun anew; the lander's default when 0
 	RollEvery time.Duration // how long a row waits to be landed; the lander's default when 0
@@ -54,6 +58,7 @@ type Backend struct {
 	log      *eventlog.Log
 	lander   *land.Runner
 	deny     *deny.List
+	enrol    *enrolment // nil when nobody is enrolled
 	gateway  *gateway.Gateway
 	server   *grpc.Server
 	listener *gateway.Listener
@@ -96,9 +101,14 @@ func Open(o Options) (_ *Backend, err error) {
 	b.server = gateway.NewServer(b.gateway, gateway.NewCredentials(cfg, gatewayLog))
 	listener, err := net.Listen("tcp", o.Listen)
 	if err != nil {
-		return nil, listenProblem(fmt.Errorf("cannot serve terminals: %w", err))
+		return nil, listenProblem(fmt.Errorf("cannot serve terminals: %w", err), "--listen")
 	}
 	b.listener = gateway.NewListener(listener)
+	if o.ESTListen != "" {
+		if b.enrol, err = openEnrolment(o, cfg, b.deny); err != nil {
+			return nil, err
+		}
+	}
 	return b, nil
 }
 
@@ -120,6 +130,7 @@ func (b *Backend) Run(ctx context.Context) error {
 	go b.deny.Watch(landing, b.logger)
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(b.listener) }()
+	enrolled := b.enrol.serve()
 	b.logger.Info().Stringer("address", b.Addr()).Str("version", b.version).Uint64("head", b.log.Head()).Msg("ready")
 
 	var failure error
@@ -130,9 +141,12 @@ func (b *Backend) Run(ctx context.Context) error {
 		failure = errors.New("cannot store: the log's commit failed")
 	case err := <-served:
 		failure = fmt.Errorf("cannot serve: %w", err)
+	case err := <-enrolled:
+		failure = fmt.Errorf("cannot enrol: %w", err)
 	case failure = <-landed:
 		landed <- nil // it has ended
 	}
+	b.enrol.close()
 	b.stopStreams()
 	stopLanding()
 	err, ended := await(landed, landWait)
@@ -178,6 +192,9 @@ func (b *Backend) stopStreams() {
 func (b *Backend) close() {
 	if b.server != nil {
 		b.server.Stop()
+	}
+	if b.listener != nil {
+		_ = b.listener.Close()
 	}
 	if b.log != nil {
 		_ = b.log.Close() // nothing was written

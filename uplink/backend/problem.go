@@ -57,10 +57,10 @@ func denyProblem(err error, dir string) error {
 	return &Problem{err, "move the file that is no entry out of there; the list is edited with 'stampd-backend deny'"}
 }
 
-// listenProblem adds a remedy to an error of listening.
-func listenProblem(err error) error {
+// listenProblem adds a remedy to an error of listening on the address that a flag names.
+func listenProblem(err error, flag string) error {
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return &Problem{err, "another program listens there; stop it, or choose another address with --listen"}
+		return &Problem{err, "another program listens there; stop it, or choose another address with " + flag}
 	}
-	return &Problem{err, "choose another address with --listen, for example 127.0.0.1:8443"}
+	return &Problem{err, "choose another address with " + flag + ", for example 127.0.0.1:8443"}
 }

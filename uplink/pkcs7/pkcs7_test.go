@@ -62,6 +62,28 @@ func TestRoundTrip(t *testing.T) {
 	}
 }
 
+func TestBase64(t *testing.T) {
+	for _, n := range []int{0, 1, 48, 49, 96, 1000} {
+		der := bytes.Repeat([]byte{0xa5}, n)
+		text := Encode(der)
+		for line := range bytes.Lines(text) {
+			if len(line) > lineWidth+1 {
+				t.Errorf("%d bytes: a line of %d characters", n, len(line))
+			}
+		}
+		for name, form := range map[string][]byte{
+			"in lines": text, "in one line": bytes.ReplaceAll(text, []byte("\n"), nil), "in lines of DOS": bytes.ReplaceAll(text, []byte("\n"), []byte("\r\n")),
+		} {
+			if got, err := Decode(form); err != nil || !bytes.Equal(got, der) {
+				t.Errorf("%d bytes %s: Decode = %d bytes, %v", n, name, len(got), err)
+			}
+		}
+	}
+	if _, err := Decode([]byte("a!==")); err == nil {
+		t.Error("Decode took what is not base64")
+	}
+}
+
 // The file was made by OpenSSL 3.0: openssl crl2pkcs7 -nocrl -certfile two.pem.
 func TestParseOpenSSL(t *testing.T) {
 	text, err := os.ReadFile("testdata/openssl-two-certificates.pem")
