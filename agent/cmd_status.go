@@ -66,7 +66,7 @@ func printUplink(w io.Writer, p palette, u *wire.UplinkStatus) {
 	case wire.UplinkState_UPLINK_STATE_ONLINE:
 		state = p.good("online")
 	case wire.UplinkState_UPLINK_STATE_CONNECTING:
-		state = p.warn("connecting")
+		state = p.warn("connecting") + stageName(", at ", u.GetStage())
 	case wire.UplinkState_UPLINK_STATE_WAITING:
 		state = p.warn("waiting")
 		if u.NextAttemptInMs != nil {
@@ -78,7 +78,11 @@ func printUplink(w io.Writer, p palette, u *wire.UplinkStatus) {
 	default:
 		state = "unknown"
 	}
-	row(w, "uplink", state+", backend "+known(u.GetBackend()))
+	way := state + ", backend " + known(u.GetBackend())
+	if u.GetProxy() != "" {
+		way += " through proxy " + printable(u.GetProxy())
+	}
+	row(w, "uplink", way)
 	stored := "nothing stored since start"
 	if u.SinceAckMs != nil {
 		stored = "last stored " + span(time.Duration(u.GetSinceAckMs())*time.Millisecond) + " ago"
@@ -89,8 +93,37 @@ func printUplink(w io.Writer, p palette, u *wire.UplinkStatus) {
 	}
 	row(w, "", fmt.Sprintf("%s, sent %s, received %s, %s", stored, bytesOf(u.GetSentBytes()), bytesOf(u.GetReceivedBytes()), connected))
 	if u.GetLastError() != "" {
-		row(w, "", p.dim("last attempt ended: "+printable(u.GetLastError())))
+		row(w, "", p.dim("last attempt ended"+stageName(" at ", u.GetStage())+": "+printable(u.GetLastError())))
 	}
+	if u.GetHint() != "" {
+		row(w, "", p.dim("hint: "+printable(u.GetHint())))
+	}
+	if u.GetHold() != wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED {
+		row(w, "", p.warn(holdOf(u))+"; payments and stamps are sent at once")
+	}
+}
+
+// stageName writes a stage after some words, or nothing when there is none.
+func stageName(words string, s wire.UplinkStage) string {
+	if s == wire.UplinkStage_UPLINK_STAGE_UNSPECIFIED {
+		return ""
+	}
+	return words + strings.ToLower(strings.TrimPrefix(s.String(), "UPLINK_STAGE_"))
+}
+
+// holdOf says why readings are held, and for how long.
+func holdOf(u *wire.UplinkStatus) string {
+	text := "readings are held"
+	if u.HeldForMs != nil {
+		text += " for " + span(time.Duration(u.GetHeldForMs())*time.Millisecond)
+	}
+	switch u.GetHold() {
+	case wire.TelemetryHold_TELEMETRY_HOLD_WINDOW:
+		return text + ", until their time of day"
+	case wire.TelemetryHold_TELEMETRY_HOLD_LIMIT:
+		return text + ", the day's " + bytesOf(u.GetTelemetryBytesToday()) + " are used"
+	}
+	return text
 }
 
 func printBacklog(w io.Writer, p palette, lanes []*wire.LaneStatus) {

@@ -6,6 +6,8 @@ import (
 	"net"
 	"strconv"
 	"time"
+
+	"github.com/stampd/stampd/uplink"
 )
 
 // Config is every setting of the agent. A file overrides [defaultConfig]; `stampd config show` prints the result. The
@@ -47,18 +49,23 @@ type QueueConfig struct {
 
 // UplinkConfig is the way to the backend.
 type UplinkConfig struct {
-	Backend            string   `toml:"backend" comment:"Address of the backend, host:port. Empty: no uplink, everything stays in the queue."`
-	ServerName         string   `toml:"server_name" comment:"Name in the backend's certificate. Empty: the host of backend."`
-	Cert               string   `toml:"cert" comment:"The terminal's certificate chain, PEM. Read again when the file changes. Must be set when backend is, as the next two."`
-	Key                string   `toml:"key" comment:"The certificate's private key, PEM."`
-	CA                 string   `toml:"ca" comment:"The authorities that the backend's certificate may come from, PEM. The system's are never used."`
-	Window             int      `toml:"window" comment:"Batches on their way without an answer, 1 to 64. 8 of 256KiB fill a link of 16 Mbit/s with 1 s of delay."`
-	BatchSize          ByteSize `toml:"batch_size" comment:"Size of a batch, 4KiB to 256KiB. Above 256KiB the backend refuses it."`
-	BackoffMin         Duration `toml:"backoff_min" comment:"Wait before the second attempt, 100ms to backoff_max. Doubled at each failure, with full jitter."`
-	BackoffMax         Duration `toml:"backoff_max" comment:"Longest wait between attempts, up to 1h."`
-	FirstContactSpread Duration `toml:"first_contact_spread" comment:"The first attempt comes at a random time within this, up to 10m, so that a fleet does not return from a power cut as one."`
-	StallAfter         Duration `toml:"stall_after" comment:"A batch without an answer for this long ends the stream, 5s to 10m. Above the worst delay of a bad cell."`
-	Keepalive          Duration `toml:"keepalive" comment:"Pause after which an idle connection is probed, 10s to 1h. Carriers forget a connection after 5 to 30 minutes; each probe costs some 100 bytes."`
+	Backend            string        `toml:"backend" comment:"Address of the backend, host:port. Empty: no uplink, everything stays in the queue."`
+	ServerName         string        `toml:"server_name" comment:"Name in the backend's certificate. Empty: the host of backend."`
+	Cert               string        `toml:"cert" comment:"The terminal's certificate chain, PEM. Read again when the file changes. Must be set when backend is, as the next two."`
+	Key                string        `toml:"key" comment:"The certificate's private key, PEM."`
+	CA                 string        `toml:"ca" comment:"The authorities that the backend's certificate may come from, PEM. The system's are never used."`
+	Window             int           `toml:"window" comment:"Batches on their way without an answer, 1 to 64. 8 of 256KiB fill a link of 16 Mbit/s with 1 s of delay."`
+	BatchSize          ByteSize      `toml:"batch_size" comment:"Size of a batch, 4KiB to 256KiB. Above 256KiB the backend refuses it."`
+	BackoffMin         Duration      `toml:"backoff_min" comment:"Wait before the second attempt, 100ms to backoff_max. Doubled at each failure, with full jitter."`
+	BackoffMax         Duration      `toml:"backoff_max" comment:"Longest wait between attempts, up to 1h."`
+	FirstContactSpread Duration      `toml:"first_contact_spread" comment:"The first attempt comes at a random time within this, up to 10m, so that a fleet does not return from a power cut as one."`
+	StallAfter         Duration      `toml:"stall_after" comment:"A batch without an answer for this long ends the stream, 5s to 10m. Above the worst delay of a bad cell."`
+	Keepalive          Duration      `toml:"keepalive" comment:"Pause after which an idle connection is probed, 10s to 1h. Carriers forget a connection after 5 to 30 minutes; each probe costs some 100 bytes."`
+	TelemetryWindow    uplink.Window `toml:"telemetry_window" comment:"When readings are sent, by the clock of the shop: \"02:00-05:00\". Empty: at any time. Payments and stamps never wait for it."`
+	TelemetryPerDay    ByteSize      `toml:"telemetry_per_day" comment:"What readings may cost in a day, TCP and IP included, 64KiB to 1GiB; what is over waits for the next day. 0B: any. Counted anew when the agent starts."`
+	TimeZone           string        `toml:"time_zone" comment:"Zone of the window and the day, such as \"Europe/Berlin\". Empty: the system's."`
+	Proxy              uplink.Proxy  `toml:"proxy" comment:"Proxy on the way to the backend: \"http://user:password@host:port\", https:// or socks5://, or \"environment\" for HTTPS_PROXY. Empty: none. It is shown without its password."`
+	ProxyCA            string        `toml:"proxy_ca" comment:"The authorities that an https proxy's certificate may come from, PEM. Empty: the system's."`
 }
 
 // HardwareConfig is where the kernel's files are.
@@ -167,6 +174,12 @@ func (c *Config) check(ck *checker) {
 	ck.duration("uplink.first_contact_spread", u.FirstContactSpread, 0, 10*time.Minute)
 	ck.duration("uplink.stall_after", u.StallAfter, 5*time.Second, 10*time.Minute)
 	ck.duration("uplink.keepalive", u.Keepalive, 10*time.Second, time.Hour)
+	if u.TelemetryPerDay != 0 {
+		ck.size("uplink.telemetry_per_day", u.TelemetryPerDay, 64*KiB, GiB)
+	}
+	if u.ProxyCA != "" {
+		ck.path("uplink.proxy_ca", u.ProxyCA)
+	}
 
 	ck.path("hardware.sys_root", c.Hardware.SysRoot)
 	ck.path("hardware.proc_root", c.Hardware.ProcRoot)

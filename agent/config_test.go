@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/stampd/stampd/uplink"
 )
 
 const goodConfig = "[terminal]\nid = \"t-1\"\nmerchant = \"m-1\"\n"
@@ -45,6 +48,10 @@ func TestConfigErrors(t *testing.T) {
 		"number out of range":      {goodConfig + "[uplink]\nwindow = 65", "f.toml:5:1: uplink.window: is 65, want 1 to 64"},
 		"backend without port":     {goodConfig + "[uplink]\nbackend = \"gateway\"", "f.toml:5:1: uplink.backend: want host:port, such as \"gateway.example:8443\""},
 		"backend without keys":     {goodConfig + "[uplink]\nbackend = \"gateway:1\"", "f.toml: uplink.cert: must be set"},
+		"window without an end":    {goodConfig + "[uplink]\ntelemetry_window = \"02:00\"", "f.toml:5:20: uplink.telemetry_window: want two times of day, such as \"02:00-05:00\" or \"22:30-04:00\""},
+		"window as a number":       {goodConfig + "[uplink]\ntelemetry_window = 2", "f.toml:5:1: uplink.telemetry_window: want two times of day, such as \"02:00-05:00\" or \"22:30-04:00\""},
+		"too small a day":          {goodConfig + "[uplink]\ntelemetry_per_day = \"1KiB\"", "f.toml:5:1: uplink.telemetry_per_day: is 1KiB, want 64KiB to 1GiB"},
+		"proxy of no kind":         {goodConfig + "[uplink]\nproxy = \"ftp://u:hunter2@h\"", "f.toml:5:9: uplink.proxy: " + uplink.ErrProxy.Error()},
 		"jitter":                   {goodConfig + "[telemetry]\njitter = 0.6", "f.toml:5:1: telemetry.jitter: want 0.0 to 0.5"},
 		"jitter that is none":      {goodConfig + "[telemetry]\njitter = nan", "f.toml:5:1: telemetry.jitter: want 0.0 to 0.5"},
 		"word that is none":        {goodConfig + "[log]\nlevel = \"loud\"", "f.toml:5:1: log.level: is \"loud\", want trace, debug, info, warn or error"},
@@ -83,6 +90,9 @@ max_size = "1GiB"
 pos_uids = [1000, 1001]
 [telemetry]
 jitter = 0
+[uplink]
+telemetry_window = "22:30-04:00"
+proxy = "socks5://gate"
 `))
 	if err != nil {
 		t.Fatal(err)
@@ -96,8 +106,35 @@ jitter = 0
 	want.Queue.MaxSize = 1 << 30
 	want.Local.POSUIDs = []uint32{1000, 1001}
 	want.Telemetry.Jitter = 0
-	if diff := cmp.Diff(want, cfg.Config); diff != "" {
+	want.Uplink.TelemetryWindow, _ = uplink.ParseWindow("22:30-04:00")
+	want.Uplink.Proxy, _ = uplink.ParseProxy("socks5://gate:1080")
+	if diff := cmp.Diff(want, cfg.Config, asWritten()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// asWritten compares settings that keep their parts to themselves by how they are written.
+func asWritten() cmp.Options {
+	return cmp.Options{
+		cmp.Comparer(func(a, b uplink.Window) bool { return a.String() == b.String() }),
+		cmp.Comparer(func(a, b uplink.Proxy) bool { return a.String() == b.String() }),
+	}
+}
+
+func TestProxyPasswordIsNotShown(t *testing.T) {
+	cfg, err := parseConfig("f.toml", []byte(goodConfig+"[uplink]\nproxy = \"http://shop:hunter2@gate:3128\""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, asJSON := range []bool{false, true} {
+		var out bytes.Buffer
+		if err := printConfig(&out, cfg.Config, asJSON); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&out, "%v %+v %#v", cfg.Uplink, cfg.Uplink, cfg.Uplink.Proxy)
+		if text := out.String(); strings.Contains(text, "hunter2") || !strings.Contains(text, "http://shop:xxxxx@gate:3128") {
+			t.Errorf("it prints %s", text)
+		}
 	}
 }
 
@@ -152,7 +189,7 @@ func TestShownConfigIsOne(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(defaultConfig(), cfg.Config); diff != "" {
+	if diff := cmp.Diff(defaultConfig(), cfg.Config, asWritten()); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -168,6 +205,10 @@ func TestEverySettingIsExplained(t *testing.T) {
 		"uplink.cert":             "may be empty without a backend",
 		"uplink.key":              "may be empty without a backend",
 		"uplink.ca":               "may be empty without a backend",
+		"uplink.telemetry_window": "a window can only be read",
+		"uplink.time_zone":        "may be empty, and is only a warning when it does not exist",
+		"uplink.proxy":            "a proxy can only be read",
+		"uplink.proxy_ca":         "may be empty",
 		"loyalty.member_key_file": "may be empty",
 	}
 	for section := range reflect.TypeFor[Config]().Fields() {
@@ -223,6 +264,7 @@ func FuzzConfig(f *testing.F) {
 	}
 	f.Add(all.Bytes())
 	f.Add([]byte(goodConfig))
+	f.Add([]byte(goodConfig + "[uplink]\nproxy = \"http://u:p@[::1]\"\ntelemetry_window = \"22:00-04:00\""))
 	f.Add([]byte("queue = {max_size = 64, spill_after = 60}"))
 	f.Add([]byte("[[queue]]\n[queue.x]\n'' = 1\n\"a.b\".c = 2"))
 	f.Fuzz(func(t *testing.T, data []byte) {
@@ -244,7 +286,7 @@ func FuzzConfig(f *testing.F) {
 		if err != nil {
 			t.Fatalf("cannot read what was written: %v\n%s", err, out.Bytes())
 		}
-		if diff := cmp.Diff(cfg.Config, again.Config); diff != "" {
+		if diff := cmp.Diff(cfg.Config, again.Config, asWritten()); diff != "" {
 			t.Error(diff)
 		}
 	})

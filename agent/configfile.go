@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/stampd/stampd/uplink/cli"
 )
@@ -93,14 +94,15 @@ func (f *configFile) problems(known []*settingError) []*settingError {
 // can run with them.
 func (f *configFile) check() error { return joinSettings(f.problems(nil)) }
 
-// missing returns a *settingError for each file that the settings name and that does not exist. The agent starts all the
-// same, and goes without what needs it.
+// missing returns a *settingError for each file, and for the time zone, that the settings name and that does not exist.
+// The agent starts all the same, and goes without what needs it.
 func (f *configFile) missing() []*settingError {
 	ck := checker{file: f.path, places: f.places}
 	for _, named := range []struct{ key, path string }{
 		{"uplink.cert", f.Uplink.Cert},
 		{"uplink.key", f.Uplink.Key},
 		{"uplink.ca", f.Uplink.CA},
+		{"uplink.proxy_ca", f.Uplink.ProxyCA},
 		{"loyalty.member_key_file", f.Loyalty.MemberKeyFile},
 	} {
 		if named.path != "" {
@@ -108,5 +110,7 @@ func (f *configFile) missing() []*settingError {
 			ck.that(!errors.Is(err, fs.ErrNotExist), named.key, named.path+" does not exist")
 		}
 	}
+	_, err := time.LoadLocation(f.Uplink.TimeZone)
+	ck.that(err == nil, "uplink.time_zone", "no such zone on this machine; the system's is used")
 	return ck.found
 }

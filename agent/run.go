@@ -86,6 +86,11 @@ func (a *agent) build() error {
 		FirstContactSpread: cfg.Uplink.FirstContactSpread.Duration,
 		StallAfter:         cfg.Uplink.StallAfter.Duration,
 		Keepalive:          cfg.Uplink.Keepalive.Duration,
+		TelemetryWindow:    cfg.Uplink.TelemetryWindow,
+		TelemetryPerDay:    int64(cfg.Uplink.TelemetryPerDay),
+		Zone:               a.zone(),
+		Proxy:              cfg.Uplink.Proxy,
+		ProxyCA:            cfg.Uplink.ProxyCA,
 		Alarm:              a.audit,
 		Log:                a.log.With().Str("part", "uplink").Logger(),
 	})
@@ -246,6 +251,20 @@ func (a *agent) memberKey() *pci.RefKey {
 		return nil
 	}
 	return pci.NewRefKey(key)
+}
+
+// zone returns the zone that telemetry is scheduled in.
+func (a *agent) zone() *time.Location {
+	name := a.cfg.Uplink.TimeZone
+	if name == "" {
+		return time.Local
+	}
+	zone, err := time.LoadLocation(name)
+	if err != nil {
+		a.log.Error().Err(err).Msg("time zone can't be used; the system's is")
+		return time.Local
+	}
+	return zone
 }
 
 // audit records a security event, and says so in the log if even that fails.

@@ -4,6 +4,8 @@ import (
 	"encoding"
 	"reflect"
 	"strings"
+
+	"github.com/stampd/stampd/uplink"
 )
 
 var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
@@ -37,6 +39,10 @@ func wants(t reflect.Type) string {
 		return strings.TrimPrefix(errDuration.Error(), "want ")
 	case reflect.TypeFor[ByteSize]():
 		return strings.TrimPrefix(errByteSize.Error(), "want ")
+	case reflect.TypeFor[uplink.Window]():
+		return strings.TrimPrefix(uplink.ErrWindow.Error(), "want ")
+	case reflect.TypeFor[uplink.Proxy]():
+		return strings.TrimPrefix(uplink.ErrProxy.Error(), "want ")
 	}
 	switch t.Kind() {
 	case reflect.String:

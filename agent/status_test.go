@@ -26,6 +26,8 @@ stampd unknown, terminal unknown of merchant unknown, up 0 s
 			Version: "1.2.3", TerminalId: "t-1", MerchantId: "m-1", UptimeSeconds: 3*3600 + 5*60,
 			Uplink: &wire.UplinkStatus{
 				State: wire.UplinkState_UPLINK_STATE_WAITING, Backend: "gateway:8443", LastError: "no route\x1b[2J",
+				Stage: wire.UplinkStage_UPLINK_STAGE_TCP, Hint: "plug it in", Proxy: "http://gate:3128",
+				Hold: wire.TelemetryHold_TELEMETRY_HOLD_WINDOW, HeldForMs: new(int64(3 * 3600_000)),
 				NextAttemptInMs: new(int64(31_000)), SinceAckMs: new(int64(130_000)), SentBytes: 2 << 20, ReceivedBytes: 1500, Connects: 7,
 			},
 			Lanes: []*wire.LaneStatus{
@@ -42,9 +44,11 @@ stampd unknown, terminal unknown of merchant unknown, up 0 s
 			CardholderDataRefused: 2, FipsEnabled: true,
 		}, `
 stampd 1.2.3, terminal t-1 of merchant m-1, up 3 h 5 min
-  uplink    waiting, next attempt in 31 s, backend gateway:8443
+  uplink    waiting, next attempt in 31 s, backend gateway:8443 through proxy http://gate:3128
             last stored 2 min ago, sent 2 MiB, received 1.5 KiB, connected 7 times
-            last attempt ended: no route [2J
+            last attempt ended at tcp: no route [2J
+            hint: plug it in
+            readings are held for 3 h 0 min, until their time of day; payments and stamps are sent at once
   backlog   ledger 12, telemetry 43 (1 in memory)
   queue     /q, 64 KiB used of 64 MiB, 1 quarantined, 2 dropped
             fault: disk full

@@ -65,6 +65,15 @@ func (p Proxy) String() string {
 // GoString is String.
 func (p Proxy) GoString() string { return p.String() }
 
+// MarshalText writes the proxy as [Proxy.String] does: without its password.
+func (p Proxy) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what [ParseProxy] reads.
+func (p *Proxy) UnmarshalText(text []byte) (err error) {
+	*p, err = ParseProxy(string(text))
+	return err
+}
+
 // toward returns the proxy to use for an address, which may be none.
 func (p Proxy) toward(address string) (Proxy, error) {
 	if !p.environment {

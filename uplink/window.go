@@ -49,6 +49,15 @@ func (w Window) String() string {
 	return fmt.Sprintf("%02d:%02d-%02d:%02d", w.from/60, w.from%60, w.to/60, w.to%60)
 }
 
+// MarshalText writes the window as [Window.String] does.
+func (w Window) MarshalText() ([]byte, error) { return []byte(w.String()), nil }
+
+// UnmarshalText reads what [ParseWindow] reads.
+func (w *Window) UnmarshalText(text []byte) (err error) {
+	*w, err = ParseWindow(string(text))
+	return err
+}
+
 // open reports whether t is in the window, by the clock of t's zone.
 func (w Window) open(t time.Time) bool {
 	m := minuteOf(t)
