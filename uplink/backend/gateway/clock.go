@@ -38,10 +38,13 @@ func (s *stream) greet(h *wire.Hello, at time.Time) {
 // refine takes in how long the terminal waited for the Welcome. The Hello was on its way for a part of that; the backend's
 // own share is known. Half of the rest is the best guess, and the error.
 func (s *stream) refine(b *wire.Batch) {
-	if s.boot == nil || b == nil || b.RoundTripMs == nil || s.refined {
+	if s.boot == nil || b == nil || s.refined {
 		return
 	}
-	s.refined = true
+	s.refined = true // only the first batch has a say
+	if b.RoundTripMs == nil {
+		return
+	}
 	took := time.Duration(*b.RoundTripMs) * time.Millisecond
 	if took > helloDelay {
 		return
