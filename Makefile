@@ -18,7 +18,7 @@ TALLY    = | $(GO) run ./.ci/tally
 LINT     = $(GO) tool -modfile=.ci/lint.mod golangci-lint
 ARM_PKGS = ./buffer/... ./loyalty/... ./pci/... ./uplink/block/... ./uplink/wire/...
 
-.PHONY: help build demo chaos test setup generated vet lint race fips arm-test cross bench fuzz proto clean
+.PHONY: help build demo chaos test setup generated vet lint race fips arm-test cross bench microbench fuzz proto clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -66,10 +66,14 @@ cross: ## build both programs for ARM, stripped, and hold the armv7 agent to its
 	  $$1 == "bin/linux-armv7/stampd" && $$2 > $(BUDGET) { over = 1 } \
 	  END { if (over) { printf "error: bin/linux-armv7/stampd is over its budget of %.0f MB\n", $(BUDGET)/1e6; exit 1 } }'
 
-bench: ## benchmarks, and the sizes of the programs
+bench: ## what stampd costs: every figure beside its floor and its budget; ONLY=name measures one thing
+	@GOARCH=arm GOARM=7 $(RELEASE) -o bin/linux-armv7/stampd ./agent
+	@$(RELEASE) -o bin/release/stampd ./agent
+	@$(RELEASE) -o bin/release/stampd-backend ./uplink/cmd/backend
+	@$(GO) run ./uplink/cmd/cost $(if $(ONLY),-only '$(ONLY)')
+
+microbench: ## the benchmarks of each package
 	$(GO) test -run '^$$' -bench . -benchmem ./...
-	@$(MAKE) --no-print-directory cross
-	@$(RELEASE) -o bin/release/stampd ./agent && .ci/rss bin/release/stampd
 
 fuzz: ## every fuzz target in turn, TIME=30s each
 	@.ci/fuzz $(TIME)

@@ -1,0 +1,214 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"connectrpc.com/connect"
+
+	"github.com/stampd/stampd/uplink/wire"
+	"github.com/stampd/stampd/uplink/wire/wireconnect"
+)
+
+// settings is what differs between agents.
+type settings struct {
+	queue     string // folder of the queue; empty is one beside the rest
+	backend   string // host:port; empty means none
+	schedules schedules
+}
+
+// schedules is further lines of the sections uplink and telemetry; the zero schedules are the defaults.
+type schedules struct {
+	uplink, telemetry string
+}
+
+// quiet is a terminal that reads so rarely that readings do not disturb.
+func quiet() schedules {
+	return schedules{telemetry: `
+battery_every = "24h"
+host_every = "24h"
+app_every = "24h"
+block_every = "1h"`}
+}
+
+// rapidly is how much more often a rapid terminal does everything than one with the defaults.
+const rapidly = 30
+
+// rapid is a terminal with the default schedules divided by rapidly.
+func rapid() schedules {
+	return schedules{`keepalive = "10s"`, `
+battery_every = "2s"
+host_every = "2s"
+app_every = "10s"
+block_every = "10s"`}
+}
+
+// agent is a terminal: the stripped agent as a process, and a client of its socket.
+type agent struct {
+	*process
+	lab      *lab
+	settings settings
+	name     string
+	dir      string
+	client   wireconnect.LocalServiceClient
+	wires    *http.Transport
+	keys     atomic.Int64
+}
+
+// newAgent makes a terminal with a certificate of its own, and does not start it.
+func (l *lab) newAgent(s settings) (*agent, error) {
+	l.agents++
+	a := &agent{lab: l, settings: s, name: fmt.Sprint("t-", l.agents), dir: filepath.Join(l.dir, fmt.Sprint("t", l.agents))}
+	if a.settings.queue == "" {
+		a.settings.queue = a.dir
+	}
+	socket := filepath.Join(a.dir, "s")
+	a.wires = &http.Transport{MaxIdleConnsPerHost: 64, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", socket)
+	}}
+	a.client = wireconnect.NewLocalServiceClient(&http.Client{Transport: a.wires}, "http://stampd")
+	if err := l.tool("ca", "issue", l.ca, "--terminal", a.name, "--merchant", "m-1", "--out", a.dir); err != nil {
+		return nil, err
+	}
+	return a, errors.Join(a.configure(), a.plugBattery())
+}
+
+// plugBattery gives the terminal a battery, as the kernel would show it (Documentation/ABI/testing/sysfs-class-power): a
+// terminal without one would tell of it.
+func (a *agent) plugBattery() error {
+	dir := filepath.Join(a.dir, "sys/class/power_supply/BAT0")
+	err := os.MkdirAll(dir, 0o700)
+	for file, content := range map[string]string{
+		"type": "Battery", "present": "1", "status": "Discharging", "capacity": "71", "voltage_now": "3812000",
+		"current_now": "-184000", "temp": "298", "cycle_count": "212", "health": "Good",
+	} {
+		err = errors.Join(err, os.WriteFile(filepath.Join(dir, file), []byte(content+"\n"), 0o600))
+	}
+	return err
+}
+
+// configure writes the config file: what every agent has, and the settings.
+func (a *agent) configure() error {
+	uplink := ""
+	if a.settings.backend != "" {
+		uplink = fmt.Sprintf("backend = %q\nserver_name = \"localhost\"\ncert = \"%[2]s/terminal.pem\"\nkey = \"%[2]s/terminal.key\"\nca = \"%[2]s/ca.pem\"\n",
+			a.settings.backend, a.dir)
+	}
+	text := fmt.Sprintf(`[terminal]
+id = %q
+merchant = "m-1"
+[local]
+socket = "%[2]s/s"
+[queue]
+path = "%[3]s/queue.db"
+key_file = "%[2]s/queue.key"
+max_size = "512MiB"
+[hardware]
+sys_root = "%[2]s/sys"
+[uplink]
+first_contact_spread = "0s"
+backoff_min = "100ms"
+backoff_max = "200ms"
+%[4]s
+%[5]s
+[telemetry]%[6]s
+`, a.name, a.dir, a.settings.queue, uplink, a.settings.schedules.uplink, a.settings.schedules.telemetry)
+	return os.WriteFile(filepath.Join(a.dir, "stampd.toml"), []byte(text), 0o600)
+}
+
+// start starts the agent, and returns how long it took until it answered.
+func (a *agent) start() (time.Duration, error) {
+	begin := time.Now()
+	p, err := startProcess(filepath.Join(a.dir, "log"), filepath.Join(a.lab.bin, "stampd"), "run", "--config", filepath.Join(a.dir, "stampd.toml"))
+	if err != nil {
+		return 0, err
+	}
+	a.process = p
+	err = until(a.lab.ctx, 20*time.Second, "the agent answers", func() (bool, error) {
+		_, err := a.status()
+		return err == nil, err
+	})
+	return time.Since(begin), err
+}
+
+// stop stops the agent.
+func (a *agent) stop() {
+	if a.process != nil {
+		a.wires.CloseIdleConnections()
+		a.process.stop()
+	}
+}
+
+func (a *agent) status() (*wire.StatusResponse, error) {
+	answer, err := a.client.Status(a.lab.ctx, connect.NewRequest(&wire.StatusRequest{}))
+	if err != nil {
+		return nil, err
+	}
+	return answer.Msg, nil
+}
+
+// online waits until the backend has welcomed the terminal and has stored all that there was.
+func (a *agent) online(patience time.Duration) error {
+	return until(a.lab.ctx, patience, "the agent is online and its queue empty", func() (bool, error) {
+		s, err := a.status()
+		return err == nil && s.GetUplink().GetState() == wire.UplinkState_UPLINK_STATE_ONLINE && waiting(s, 0) == 0, err
+	})
+}
+
+// settled waits until the backend has stored every payment.
+func (a *agent) settled(patience time.Duration) error {
+	return until(a.lab.ctx, patience, "the backend has stored every payment", func() (bool, error) {
+		s, err := a.status()
+		return err == nil && waiting(s, wire.Lane_LANE_LEDGER) == 0, err
+	})
+}
+
+// waiting returns how many records of a lane the backend has not stored; lane 0 means all.
+func waiting(s *wire.StatusResponse, lane wire.Lane) (n uint64) {
+	for _, l := range s.GetLanes() {
+		if lane == 0 || l.GetLane() == lane {
+			n += l.GetDepth()
+		}
+	}
+	return n
+}
+
+// pay records one payment, and returns when the agent has said yes.
+func (a *agent) pay() error {
+	n := a.keys.Add(1)
+	_, err := a.client.RecordPayment(a.lab.ctx, connect.NewRequest(&wire.RecordPaymentRequest{Payment: &wire.Payment{
+		IdempotencyKey: fmt.Sprintf("order-%d/payment", n),
+		Kind:           wire.PaymentKind_PAYMENT_KIND_AUTHORISED,
+		AuthMode:       wire.AuthMode_AUTH_MODE_ONLINE,
+		AmountMinor:    250 + n%10_000,
+		Currency:       "EUR",
+		EntryMode:      wire.EntryMode_ENTRY_MODE_CONTACTLESS_EMV,
+		Card:           &wire.PaymentCard{Brand: "visa", Last4: "4242"},
+	}}))
+	return err
+}
+
+// payMany records so many payments from so many callers at once.
+func (a *agent) payMany(n, callers int) error {
+	var left atomic.Int64
+	left.Store(int64(n))
+	var wg sync.WaitGroup
+	failed := make([]error, callers)
+	for i := range callers {
+		wg.Go(func() {
+			for failed[i] == nil && left.Add(-1) >= 0 {
+				failed[i] = a.pay()
+			}
+		})
+	}
+	wg.Wait()
+	return errors.Join(failed...)
+}
