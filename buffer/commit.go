@@ -147,7 +147,12 @@ func (c *commit) finish() error {
 	c.q.resident.used(c.tx, residentLimit)
 	c.q.turn.Lock() // readers see what the journal held in one of the two places
 	c.turned = true
-	return c.tx.Commit()
+	size := c.tx.Size()
+	if err := c.tx.Commit(); err != nil {
+		return err
+	}
+	c.q.backing.extend(size, 0)
+	return nil
 }
 
 // apply runs one op inside the transaction. What it returns undoes the whole commit.
@@ -167,12 +172,12 @@ func (c *commit) apply(o *op) error {
 		return nil
 	}
 	if c.poured { // else there is room
-		if c.used() >= c.q.limit-c.q.opts.LedgerReserve {
+		if c.used() >= c.room(false) {
 			if _, err := c.letGo(); err != nil { // what is kept for convenience leaves telemetry its room
 				return err
 			}
 		}
-		if err := c.makeRoom(t.size(), c.q.limit); err != nil {
+		if err := c.makeRoom(t.size(), true); err != nil {
 			o.err = classify("store in the queue", err)
 			return nil
 		}

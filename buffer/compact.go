@@ -17,17 +17,13 @@ const (
 
 // worthCompacting reports whether more than half of the file is free, and the file is large.
 func worthCompacting(db *bolt.DB) bool {
-	info, err := os.Stat(db.Path())
-	if err != nil || info.Size() < compactFrom {
+	size := int64(0)
+	if err := db.View(func(tx *bolt.Tx) error { size = tx.Size(); return nil }); err != nil || size < compactFrom {
 		return false
 	}
-	used := int64(0)
-	err = db.View(func(tx *bolt.Tx) error {
-		stats := db.Stats()
-		used = tx.Size() - int64(stats.FreePageN+stats.PendingPageN)*int64(db.Info().PageSize)
-		return nil
-	})
-	return err == nil && used < info.Size()/2
+	stats := db.Stats()
+	free := int64(stats.FreePageN+stats.PendingPageN) * int64(db.Info().PageSize)
+	return free > size/2
 }
 
 // compact writes what is in the file into a new one, which then takes its place, in one step: a power cut leaves the one

@@ -14,12 +14,17 @@ func (c *commit) mustPour(batch []*op) bool {
 	if q.journal == nil || q.isSuspect() {
 		return true
 	}
+	ledger := true
 	for _, o := range batch {
 		if o.internal != nil && !o.journal {
 			return true
 		}
+		ledger = ledger && o.internal == nil
 	}
-	return c.used()+2*q.journal.size >= q.limit-q.opts.LedgerReserve
+	q.mu.Lock()
+	held := q.held.size
+	q.mu.Unlock()
+	return c.used()+held+q.journal.size/2 >= c.room(ledger) // a leaf may be half full
 }
 
 // pour makes this a commit of the file, which takes over what the journal holds.

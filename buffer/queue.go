@@ -46,6 +46,7 @@ type Queue struct {
 	journal *journal     // nil while there is none
 
 	resident resident
+	backing  backing
 
 	turn sync.RWMutex // held to move what the journal holds into the file, and to begin a view of both
 
@@ -84,7 +85,7 @@ func Open(opts Options) (*Queue, error) {
 		kick:    make(chan struct{}, 1),
 		stop:    make(chan struct{}),
 		kept:    make(chan struct{}),
-		limit:   opts.MaxSize - journalSize(opts.MaxSize),
+		backing: newBacking(opts),
 		lanes:   map[LaneID]*lane{},
 		held:    newOverlay(),
 		changed: make(chan struct{}),

@@ -72,7 +72,8 @@ func (q *Queue) open() error {
 	}
 	q.db = db
 	q.adopt(lanes)
-	return nil
+	q.backing.bytes = 0
+	return db.View(func(tx *bolt.Tx) error { q.backing.extend(tx.Size(), 0); return nil })
 }
 
 // shrink compacts the file. A file that can't be compacted, for want of room, is used as it is.

@@ -12,6 +12,9 @@ import (
 // append to share its commit with.
 const trimBacklog = 4 * trimChunk
 
+// pathBytes is what the pages take up that a commit writes anew on the way from what it changes to the root, roughly.
+const pathBytes = 64 << 10
+
 // evictChunk is how many of the oldest telemetry records make room at a time.
 const evictChunk = 64
 
@@ -142,22 +145,30 @@ func (c *commit) oldest(b *bolt.Bucket, r laneRecord, through uint64, limit int)
 	return keys, through + 1
 }
 
-// makeRoom lets go of what may go, acknowledged records first and then the oldest telemetry, until need more bytes stay
-// under the limit. When they can't, it returns [ErrFull].
-func (c *commit) makeRoom(need, limit int64) error {
-	if c.used()+need < limit {
+// room returns how many bytes of the file may be in use: for telemetry fewer than for the ledger.
+func (c *commit) room(ledger bool) int64 { return c.q.backing.room(c.q.opts.LedgerReserve, ledger) }
+
+// makeRoom asks the disk for room and lets go of what may go, acknowledged records first and then the oldest telemetry,
+// until need more bytes fit. When they can't, it returns [ErrFull].
+func (c *commit) makeRoom(need int64, ledger bool) error {
+	need += pathBytes
+	if c.used()+need < c.room(ledger) {
+		return nil
+	}
+	c.q.backing.extend(c.tx.Size(), need)
+	if c.used()+need < c.room(ledger) {
 		return nil
 	}
 	if err := c.trim(trimBacklog); err != nil {
 		return err
 	}
-	for c.used()+need >= limit {
+	for c.used()+need >= c.room(ledger) {
 		freed, err := c.evict()
 		if err != nil {
 			return err
 		}
 		if !freed {
-			return fmt.Errorf("%w (limit is %d bytes)", ErrFull, limit)
+			return fmt.Errorf("%w (it may use %d bytes)", ErrFull, c.room(ledger))
 		}
 	}
 	return nil

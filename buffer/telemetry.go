@@ -177,7 +177,7 @@ func (s *spilling) write(c *commit) error {
 		return nil
 	}
 	if c.poured { // else there is room
-		if err := c.makeRoom(size, q.limit-q.opts.LedgerReserve); err != nil {
+		if err := c.makeRoom(size, false); err != nil {
 			return err
 		}
 	}
