@@ -23,7 +23,7 @@ type figure struct {
 type unit string
 
 const (
-	bytes     unit = "B"
+	size      unit = "B"
 	megabytes unit = "MB"
 	perSecond unit = "/s"
 	flushes   unit = "flushes"
@@ -62,6 +62,15 @@ type section struct {
 	Figures []figure `json:"figures"`
 }
 
+// MarshalJSON adds the verdict.
+func (f figure) MarshalJSON() ([]byte, error) {
+	type plain figure
+	return json.Marshal(struct {
+		plain
+		Verdict string `json:"verdict,omitempty"`
+	}{plain(f), f.verdict()})
+}
+
 // printJSON writes what a program may read.
 func printJSON(w io.Writer, sections []section) error {
 	e := json.NewEncoder(w)
@@ -76,7 +85,7 @@ func printTable(w io.Writer, sections []section) error {
 	fmt.Fprintf(&b, line, "", "measured", "floor", "budget", "")
 	judged, over := 0, 0
 	for _, s := range sections {
-		fmt.Fprintf(&b, "\n%s    (go run ./uplink/cmd/cost -only '^%s$')\n", s.What, s.Name)
+		fmt.Fprintf(&b, "\n%s    (make bench ONLY=%s)\n", s.What, s.Name)
 		for l := range strings.Lines(s.How) {
 			fmt.Fprintf(&b, "  %s\n", strings.TrimSpace(l))
 		}
@@ -91,9 +100,18 @@ func printTable(w io.Writer, sections []section) error {
 			fmt.Fprintf(&b, line, f.What, f.Unit.format(f.Got), f.floor(), f.budget(), verdict)
 		}
 	}
-	fmt.Fprintf(&b, "\n%d budgets of bytes and counts: %d hold, %d do not. Times are not judged.\n", judged, judged-over, over)
+	fmt.Fprintf(&b, "\n%s of bytes and counts: %d hold, %s not. Times are not judged.\n",
+		plural(judged, "budget", "budgets"), judged-over, plural(over, "does", "do"))
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// plural counts.
+func plural(n int, one, more string) string {
+	if n == 1 {
+		return fmt.Sprint(n, " ", one)
+	}
+	return fmt.Sprint(n, " ", more)
 }
 
 func (f figure) floor() string {

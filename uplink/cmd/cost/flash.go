@@ -46,7 +46,7 @@ func measureFlash(ctx context.Context, l *lab) ([]figure, string, error) {
 		if n == manyPayments {
 			bytesFloor, flushFloor = bytesFloor/manyCallers, flushFloor/manyCallers
 		}
-		figures := []figure{{What: what, Got: w.bytes / n, Unit: bytes, Floor: &bytesFloor, Budget: most}}
+		figures := []figure{{What: what, Got: w.bytes / n, Unit: size, Floor: &bytesFloor, Budget: most}}
 		if d.own {
 			figures = append(figures, figure{What: "  flushes", Got: w.flushes / n, Unit: flushes, Floor: &flushFloor, Budget: mostFlushes})
 		}

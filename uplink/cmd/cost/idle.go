@@ -44,8 +44,8 @@ func measureIdle(ctx context.Context, l *lab) ([]figure, string, error) {
 			{What: "processor time, default schedules", Got: 100 * cpu.Seconds() / took.Seconds(), Unit: percent, Budget: atMost(0.5), Time: true},
 			{What: "resident while idle and online", Got: m.now, Unit: megabytes, Budget: atMost(18)},
 			{What: "  of it not backed by files", Got: m.anonymous, Unit: megabytes},
-			{What: "on the wire in a day, with TCP and IP", Got: t.ip() * float64(24*time.Hour) / (rapidly * float64(took)), Unit: bytes, Budget: atMost(100_000)},
-			{What: "  for each block of readings, and the probes of the link", Got: t.ip() / float64(max(after, 1)), Unit: bytes},
+			{What: "on the wire in a day, with TCP and IP", Got: t.ip() * float64(24*time.Hour) / (rapidly * float64(took)), Unit: size, Budget: atMost(100_000)},
+			{What: "  for each block of readings, and the probes of the link", Got: t.ip() / float64(max(after, 1)), Unit: size},
 		}, fmt.Sprintf("Watched for %v. The day is projected from %d blocks of a second agent, all of whose schedules, the probes of the link\n"+
 			"included, are the defaults divided by %d.", took.Round(time.Second), after, rapidly), nil
 }

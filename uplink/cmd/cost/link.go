@@ -157,16 +157,13 @@ func (l *link) setCut(cut bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.cut = cut
-	if cut {
-		l.drop()
+	if !cut {
+		return
 	}
-}
-
-// drop breaks the connections, as a modem does that loses its cell. l.mu is held.
-func (l *link) drop() {
 	for c := range l.conns {
 		_ = c.terminal.Close()
 	}
+	clear(l.conns) // what went over them is counted no more
 }
 
 func (l *link) close() {

@@ -47,9 +47,9 @@ func measureLone(ctx context.Context, l *lab) ([]figure, string, error) {
 	}
 	floor := bare.ip()
 	return []figure{
-			{What: "with TCP and IP", Got: t.ip() / loneEvents, Unit: bytes, Floor: &floor, Budget: atMost(300)},
-			{What: "  sent, TLS", Got: t.up / loneEvents, Unit: bytes, Floor: &bare.up},
-			{What: "  received, TLS", Got: t.down / loneEvents, Unit: bytes, Floor: &bare.down},
+			{What: "with TCP and IP", Got: t.ip() / loneEvents, Unit: size, Floor: &floor, Budget: atMost(300)},
+			{What: "  sent, TLS", Got: t.up / loneEvents, Unit: size, Floor: &bare.up},
+			{What: "  received, TLS", Got: t.down / loneEvents, Unit: size, Floor: &bare.down},
 			{What: "  TCP segments", Got: t.segments / loneEvents, Unit: count, Floor: &bare.segments},
 		}, "Bytes that pass, and 52 for each segment that the kernel says it sent or received (tcp_info), acknowledgements included.\n" +
 			"The floor is the payment alone in a TLS record, and an answer of one byte.", nil

@@ -95,7 +95,7 @@ func (d drained) figures(n float64, rate *budget, floor *float64) []figure {
 		{What: "  resident at most", Got: d.memory.peak, Unit: megabytes, Budget: atMost(30)},
 		{What: "  resident afterwards", Got: d.memory.now, Unit: megabytes},
 		{What: "  of it not backed by files", Got: d.memory.anonymous, Unit: megabytes},
-		{What: "  on the wire for each, TLS", Got: d.traffic.tls() / n, Unit: bytes, Floor: floor},
-		{What: "  on the wire for each, with TCP and IP", Got: d.traffic.ip() / n, Unit: bytes},
+		{What: "  on the wire for each, TLS", Got: d.traffic.tls() / n, Unit: size, Floor: floor},
+		{What: "  on the wire for each, with TCP and IP", Got: d.traffic.ip() / n, Unit: size},
 	}
 }

@@ -88,7 +88,7 @@ func measureReadings(ctx context.Context, l *lab) ([]figure, string, error) {
 			return nil, "", err
 		}
 		n := float64(l.events)
-		perReading := figure{What: "on the wire for a reading, " + of.name, Got: d.traffic.tls() / n * perRound, Unit: bytes, Floor: &floor, Budget: atMost(10)}
+		perReading := figure{What: "on the wire for a reading, " + of.name, Got: d.traffic.tls() / n * perRound, Unit: size, Floor: &floor, Budget: atMost(10)}
 		if of.times == blocktest.TimesByRound {
 			figures = append(figures, perReading,
 				figure{What: "checked and packed, processor time for 100,000 events", Got: cpu.Seconds() * 100_000 / n, Unit: seconds, Time: true})

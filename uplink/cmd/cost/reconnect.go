@@ -43,9 +43,9 @@ func measureReconnect(ctx context.Context, l *lab) ([]figure, string, error) {
 	}
 	floor, floorIP := bare.tls(), bare.ip()
 	return []figure{
-		{What: "TLS, hello and welcome", Got: sum.tls() / reconnects, Unit: bytes, Floor: &floor, Budget: atMost(2_000)},
-		{What: "  sent", Got: sum.up / reconnects, Unit: bytes, Floor: &bare.up},
-		{What: "  received", Got: sum.down / reconnects, Unit: bytes, Floor: &bare.down},
-		{What: "  with TCP and IP", Got: sum.ip() / reconnects, Unit: bytes, Floor: &floorIP},
+		{What: "TLS, hello and welcome", Got: sum.tls() / reconnects, Unit: size, Floor: &floor, Budget: atMost(2_000)},
+		{What: "  sent", Got: sum.up / reconnects, Unit: size, Floor: &bare.up},
+		{What: "  received", Got: sum.down / reconnects, Unit: size, Floor: &bare.down},
+		{What: "  with TCP and IP", Got: sum.ip() / reconnects, Unit: size, Floor: &floorIP},
 	}, "Nothing is queued. The floor is a bare TLS 1.3 handshake with the same certificates, both sides verified.", nil
 }

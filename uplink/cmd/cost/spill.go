@@ -55,7 +55,7 @@ func measureSpill(ctx context.Context, l *lab) ([]figure, string, error) {
 	}
 	zero := 0.0
 	return []figure{
-		{What: fmt.Sprintf("%v of readings while online, in all", rapidly*spillWatch), Got: online.bytes, Unit: bytes, Floor: &zero, Budget: atMost(0)},
-		{What: "an event while offline, 400 a block, written 4 MiB at a time", Got: offline.bytes / float64(l.events), Unit: bytes, Budget: atMost(40)},
+		{What: fmt.Sprintf("%v of readings while online, in all", rapidly*spillWatch), Got: online.bytes, Unit: size, Floor: &zero, Budget: atMost(0)},
+		{What: "an event while offline, 400 a block, written 4 MiB at a time", Got: offline.bytes / float64(l.events), Unit: size, Budget: atMost(40)},
 	}, d.how() + fmt.Sprintf("\nOnline is an agent with the default schedules divided by %d, for %v.", rapidly, spillWatch), nil
 }
