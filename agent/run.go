@@ -153,6 +153,7 @@ func (a *agent) serve(ctx context.Context) error {
 	var collector, sender sync.WaitGroup
 	sender.Go(func() { _ = a.uplink.Run(sending) })
 	collector.Go(func() { a.collector.Run(collecting) })
+	collector.Go(func() { a.watchClock(collecting) })
 	collector.Go(func() { a.reportSetAside(collecting) })
 	failed := make(chan error, 1)
 	go func() { failed <- a.api.Serve() }()

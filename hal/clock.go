@@ -24,7 +24,6 @@ type Clock struct {
 	steps chan time.Duration
 
 	mu       sync.Mutex // guards what follows
-	earliest time.Time  // no wall clock before this was ever set
 	server   anchor     // the backend's clock
 	booted   int64      // the moment of boot by the wall clock, in milliseconds since 1970, at the last reading
 	readAt   time.Duration
@@ -52,7 +51,7 @@ func NewClock(procRoot string) *Clock {
 
 // NewClockOf returns a clock that reads the given sources.
 func NewClockOf(s ClockSources) *Clock {
-	return &Clock{ClockSources: s, steps: make(chan time.Duration, 1), earliest: oldestWall}
+	return &Clock{ClockSources: s, steps: make(chan time.Duration, 1)}
 }
 
 // Now returns the time by every clock. The wall clock is as read, right or wrong; how far it can be trusted is in the
@@ -65,7 +64,7 @@ func (c *Clock) Now() *wire.Clock {
 		c.compare(wall, boot)
 	}
 	switch {
-	case !c.plausible(wall):
+	case !plausible(wall):
 		now.Confidence = wire.ClockConfidence_CLOCK_CONFIDENCE_UNSET
 	case c.Synchronised():
 		now.Confidence = wire.ClockConfidence_CLOCK_CONFIDENCE_NTP

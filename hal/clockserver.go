@@ -33,11 +33,10 @@ func (a anchor) bound(boot time.Duration) time.Duration {
 // Of several answers the clock keeps the one that it knows best, which a long time later is a newer one; an answer that
 // contradicts what was known takes its place. The wall clock itself is not touched.
 //
-// SetServerTime returns false, and forgets the answer, when that time can't be right: it is before [Clock.SetEarliest]
-// or a terminal's life after it.
+// SetServerTime returns false, and forgets the answer, when that time can't be right: it is before 2024 or after 2053.
 func (c *Clock) SetServerTime(server time.Time, roundTrip time.Duration) bool {
 	boot, known := c.SinceBoot()
-	if !known || roundTrip < 0 || !c.plausible(server) {
+	if !known || roundTrip < 0 || !plausible(server) {
 		return false
 	}
 	fresh := anchor{booted: server.Add(roundTrip/2 - boot), within: roundTrip/2 + tick, learnt: boot}

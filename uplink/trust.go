@@ -20,9 +20,9 @@ import (
 //   - The time that the backend told since boot, if it did.
 //   - The wall clock, or the latest time at which one of the certificates begins, if that is later: an authority does not
 //     sign what begins in the future, so its signature says that this moment is past.
-//   - Without a wall clock, the latest such time, or the time at which the program was built, or the terminal's own
-//     certificate begins, if that is later. A wall clock that is past the end of the terminal's own certificate counts as
-//     none: either it is wrong, or no backend will take the terminal.
+//   - Without a wall clock, the latest such time, or that at which the terminal's own certificate begins, if that is later.
+//     A wall clock that is past the end of the terminal's own certificate counts as none: either it is wrong, or no
+//     backend takes the terminal.
 //
 // Names, signatures and uses are checked as ever. What is lost is that a certificate which ended after the latest of those
 // times is taken for a valid one, until the clock has been checked: whoever has a backend's old key, and the network of a
@@ -34,7 +34,7 @@ func judgeBy(clock *hal.Clock, cfg *tls.Config) {
 	if confidence >= wire.ClockConfidence_CLOCK_CONFIDENCE_NETWORK {
 		return
 	}
-	floor := clock.Earliest()
+	var floor time.Time
 	isSet := confidence == wire.ClockConfidence_CLOCK_CONFIDENCE_RTC && !outlived(cfg.Certificates, clock.Wall())
 	if isSet {
 		floor = clock.Wall()
