@@ -32,6 +32,8 @@ func explain(err error) cli.Fault {
 		return explainAnswer(answer)
 	case errors.Is(err, errNotFlushed):
 		f.Reason, f.Exit = "NOT_FLUSHED", cli.ExitTimeout
+	case errors.Is(err, errNotWhole):
+		f.Reason = "DAMAGED"
 	case errors.Is(err, errNoAnswer):
 		f.Reason, f.Hint, f.Exit = "NO_ANSWER", hintSameKey, cli.ExitTimeout
 	case errors.Is(err, context.DeadlineExceeded):

@@ -36,6 +36,7 @@ the backend.
 		newPaymentCommand(),
 		newStampCommand(),
 		newFlushCommand(),
+		newQueueCommand(),
 		cli.NewVersionCommand("stampd", v),
 	)
 	return cli.Prepare(root, v)

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"net"
 	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,8 +22,14 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                 "../testdata/script",
 		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			testdata, err := filepath.Abs("../testdata")
+			env.Setenv("TESTDATA", testdata)
+			return err
+		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await":  await,
+			"clear":  clearBytes,
 			"code":   code,
 			"expand": expand,
 		},
@@ -39,6 +48,21 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		}
 	}
 	ts.Fatalf("nobody answers on %s", args[0])
+}
+
+// clearBytes writes zeros into a file: clear FILE OFFSET LENGTH.
+func clearBytes(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: clear FILE OFFSET LENGTH")
+	}
+	offset, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	length, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	f, err := os.OpenFile(ts.MkAbs(args[0]), os.O_WRONLY, 0)
+	ts.Check(err)
+	_, err = f.WriteAt(make([]byte, length), offset)
+	ts.Check(errors.Join(err, f.Close()))
 }
 
 // code runs a command that has to exit with a code: code CODE COMMAND ARGUMENT...

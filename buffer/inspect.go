@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"iter"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -167,16 +168,15 @@ func AsideOf(path string) []Aside {
 	return found
 }
 
-// Lanes returns every lane that has a row in the file, as [Queue.Lanes] does.
+// Lanes returns every lane that has a row in the file, as [Queue.Lanes] does. Of a damaged file also those whose row is
+// gone, as their records tell.
 func (f *File) Lanes() []LaneState {
-	var rows []laneRecord
-	for e := range f.entries(bucketLanes, nil) {
-		if r, err := parseLaneRecord(e.key, e.value); err == nil {
-			rows = append(rows, r)
-		}
+	rows := f.laneRows()
+	if f.damage != nil {
+		rows = f.withRowless(rows)
 	}
 	slices.SortFunc(rows, func(a, b laneRecord) int {
-		return cmp.Or(cmp.Compare(a.id.Lane, b.id.Lane), cmp.Compare(a.ordinal, b.ordinal))
+		return cmp.Or(cmp.Compare(a.id.Lane, b.id.Lane), cmp.Compare(a.ordinal, b.ordinal), bytes.Compare(a.id.Epoch[:], b.id.Epoch[:]))
 	})
 	states := make([]LaneState, 0, len(rows))
 	for _, r := range rows {
@@ -188,6 +188,46 @@ func (f *File) Lanes() []LaneState {
 		states = append(states, s)
 	}
 	return states
+}
+
+// laneRows returns the rows of lanes that make sense.
+func (f *File) laneRows() (rows []laneRecord) {
+	for e := range f.entries(bucketLanes, nil) {
+		if r, err := parseLaneRecord(e.key, e.value); err == nil {
+			rows = append(rows, r)
+		}
+	}
+	return rows
+}
+
+// withRowless adds the lanes that have records and no row.
+func (f *File) withRowless(rows []laneRecord) []laneRecord {
+	known := map[LaneID]bool{}
+	for _, r := range rows {
+		known[r.id] = true
+	}
+	found := map[LaneID]*laneRecord{}
+	for _, lane := range []Lane{Ledger, Telemetry} {
+		id := LaneID{Lane: lane}
+		for e := range f.entries(recordBucketName(lane), nil) {
+			if len(e.key) != len(id.Epoch)+8 {
+				continue
+			}
+			id.Epoch = Epoch(e.key[:len(id.Epoch)])
+			seq := binary.BigEndian.Uint64(e.key[len(id.Epoch):])
+			if known[id] || seq == 0 || seq == math.MaxUint64 {
+				continue
+			}
+			if found[id] == nil {
+				found[id] = &laneRecord{id: id, acked: seq - 1}
+			}
+			found[id].next = max(found[id].next, seq+1)
+		}
+	}
+	for _, r := range found {
+		rows = append(rows, *r)
+	}
+	return rows
 }
 
 // Stored is a record as it lies in the queue.

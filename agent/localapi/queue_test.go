@@ -104,7 +104,9 @@ func TestReadQueueRefuses(t *testing.T) {
 		"half an epoch":  {`{"lane":1,"epoch":"0000"}`, "UNKNOWN_VALUE"},
 		"lane of no use": {`{"lane":9,"epoch":"00000000"}`, "UNKNOWN_VALUE"},
 	} {
-		t.Run(name, func(t *testing.T) { checkRefusal(t, a.post(t, client, "ReadQueue", tt.body), "invalid_argument", tt.reason) })
+		t.Run(name, func(t *testing.T) {
+			checkRefusal(t, a.post(t, client, "ReadQueue", tt.body), "invalid_argument", tt.reason)
+		})
 	}
 }
 
