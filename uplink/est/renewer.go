@@ -27,7 +27,8 @@ type RenewerOptions struct {
 
 	// Clock returns the time as well as the terminal knows it, or false while it does not: nothing is renewed then.
 	Clock func() (now time.Time, known bool)
-	// Audit is told of each renewal, and once of each certificate that is not renewed in time.
+	// Audit is told of each renewal, and of a certificate that is not renewed, once each when the server refuses, when
+	// little of its life is left, and when it has expired.
 	Audit func(*wire.Audit)
 	Dial  func(ctx context.Context, network, addr string) (net.Conn, error) // a plain connection when nil
 	Log   zerolog.Logger
@@ -37,12 +38,11 @@ type RenewerOptions struct {
 // use.
 type Renewer struct {
 	RenewerOptions
-	hurry chan struct{} // asks for an attempt now
 
 	// These belong to Run.
-	failures int       // attempts in a row
-	last     time.Time // the last attempt, by the monotonic clock
-	alarmed  string    // serial number of the certificate that an alarm was raised for
+	failures int             // attempts in a row
+	serial   string          // the certificate that alarms were raised for
+	alarmed  map[string]bool // what they found
 
 	mu     sync.Mutex // guards status
 	status *wire.CertificateStatus
@@ -50,38 +50,23 @@ type Renewer struct {
 
 // NewRenewer returns a renewer that does nothing before [Renewer.Run].
 func NewRenewer(o RenewerOptions) *Renewer {
-	return &Renewer{RenewerOptions: o, hurry: make(chan struct{}, 1), status: &wire.CertificateStatus{}}
+	return &Renewer{RenewerOptions: o, status: &wire.CertificateStatus{}}
 }
 
-const (
-	// lookEvery is how often the files are looked at when nothing is due: somebody may have enrolled the terminal anew.
-	lookEvery = 10 * time.Minute
-	// hurryAfter is how long after an attempt a hurried one may come.
-	hurryAfter = time.Minute
-)
+// lookEvery is how often the files are looked at when nothing is due: somebody may have enrolled the terminal anew, and the
+// time may have become known.
+const lookEvery = 10 * time.Minute
 
 // Run watches the certificate until ctx ends. Every failure is kept for [Renewer.Status], and tried again.
 func (r *Renewer) Run(ctx context.Context) {
 	for {
-		wait := r.look(ctx)
-		timer := time.NewTimer(wait)
+		timer := time.NewTimer(r.look(ctx))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-timer.C:
-		case <-r.hurry:
-			timer.Stop()
 		}
-	}
-}
-
-// Hurry asks for a look now: the network has come up, or the time has become known. An attempt that it brings forward
-// comes a minute after the last one at the earliest.
-func (r *Renewer) Hurry() {
-	select {
-	case r.hurry <- struct{}{}:
-	default:
 	}
 }
 
@@ -93,9 +78,8 @@ func (r *Renewer) look(ctx context.Context) time.Duration {
 		r.tell(&wire.CertificateStatus{State: wire.CertificateState_CERTIFICATE_STATE_NONE, LastError: err.Error()})
 		return lookEvery
 	}
-	leaf := pair.Leaf
-	s := describe(leaf)
-	due := Due(leaf)
+	s := &wire.CertificateStatus{Serial: Serial(pair.Leaf), NotAfterUnixMs: new(pair.Leaf.NotAfter.UnixMilli())}
+	due := Due(pair.Leaf)
 	if r.Server != "" {
 		s.RenewUnixMs = new(due.UnixMilli())
 	}
@@ -103,14 +87,10 @@ func (r *Renewer) look(ctx context.Context) time.Duration {
 	switch {
 	case !known:
 		s.State = wire.CertificateState_CERTIFICATE_STATE_CLOCK_UNKNOWN
-		r.tell(s)
-		return lookEvery
-	case now.After(leaf.NotAfter):
+	case now.After(pair.Leaf.NotAfter):
 		s.State = wire.CertificateState_CERTIFICATE_STATE_EXPIRED
-		s.LastError = "the certificate has expired: a new one needs a token, with 'stampd enroll'"
-		r.tell(s)
-		r.alarm(leaf, "expired")
-		return lookEvery
+		s.LastError = "the certificate has expired: 'stampd enroll' gets another, for a token"
+		r.alarm(pair.Leaf, "expired")
 	case now.Before(due):
 		s.State = wire.CertificateState_CERTIFICATE_STATE_VALID
 		r.tell(s)
@@ -118,35 +98,37 @@ func (r *Renewer) look(ctx context.Context) time.Duration {
 	case r.Server == "":
 		s.State = wire.CertificateState_CERTIFICATE_STATE_DUE
 		s.LastError = "the certificate is not renewed: uplink.est is not set"
-		r.tell(s)
-		return min(leaf.NotAfter.Sub(now)+time.Second, lookEvery)
+		if pair.Leaf.NotAfter.Sub(now) < lifeOf(pair.Leaf)/lateShare {
+			r.alarm(pair.Leaf, "late")
+		}
+	default:
+		return r.attempt(ctx, pair, s, now)
 	}
-	s.State = wire.CertificateState_CERTIFICATE_STATE_DUE
-	left := leaf.NotAfter.Sub(now)
-	if rest := pause(0, left) - time.Since(r.last); r.failures > 0 && rest > 0 {
-		return min(rest, hurryAfter) // hurried too early
-	}
-	r.last = time.Now()
+	r.tell(s)
+	return lookEvery
+}
+
+// attempt tries to renew a certificate that is due, and returns how long to wait before the next look.
+func (r *Renewer) attempt(ctx context.Context, pair tls.Certificate, s *wire.CertificateStatus, now time.Time) time.Duration {
 	fresh, err := r.renew(ctx, pair)
-	if ctx.Err() != nil {
-		return 0
-	}
 	if err == nil && !Due(fresh).After(now) {
 		err = errors.New("the new certificate is as good as over: the clock of this terminal or of the server is wrong")
 	}
-	if err == nil {
+	if err == nil || ctx.Err() != nil {
 		r.failures = 0
 		return 0
 	}
-	wait := max(pause(r.failures, left), min(asked(err), left/2))
+	left, life := pair.Leaf.NotAfter.Sub(now), lifeOf(pair.Leaf)
+	wait := max(pause(r.failures, left, life), min(asked(err), left/2))
 	r.failures++
-	s.LastError = err.Error()
+	s.State, s.LastError = wire.CertificateState_CERTIFICATE_STATE_DUE, err.Error()
 	r.tell(s)
-	r.Log.Warn().Err(err).Time("not_after", leaf.NotAfter).Int64("wait_ms", wait.Milliseconds()).Msg("certificate is not renewed")
-	if refused, ok := errors.AsType[*RefusedError](err); ok {
-		r.alarm(leaf, fmt.Sprintf("refused-%d", refused.Status))
-	} else if left < Late(leaf) {
-		r.alarm(leaf, "late")
+	r.Log.Warn().Err(err).Time("not_after", pair.Leaf.NotAfter).Int64("wait_ms", wait.Milliseconds()).Msg("certificate is not renewed")
+	if _, refused := errors.AsType[*RefusedError](err); refused {
+		r.alarm(pair.Leaf, "refused")
+	}
+	if left < life/lateShare {
+		r.alarm(pair.Leaf, "late")
 	}
 	return wait
 }
@@ -193,13 +175,31 @@ func (r *Renewer) load() (tls.Certificate, error) {
 	return pair, nil
 }
 
-// alarm raises an alarm, once for each certificate: an alarm is a record that is never dropped.
+// alarm raises an alarm, once for each certificate and cause: an alarm is a record that is never dropped.
 func (r *Renewer) alarm(leaf *x509.Certificate, found string) {
-	if serial := Serial(leaf); r.alarmed != serial {
-		r.alarmed = serial
-		r.Log.Error().Time("not_after", leaf.NotAfter).Str("found", found).Msg("certificate is not renewed in time")
-		r.Audit(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_CERTIFICATE_NOT_RENEWED, Subject: "certificate", Found: found})
+	if serial := Serial(leaf); r.serial != serial {
+		r.serial, r.alarmed = serial, map[string]bool{}
 	}
+	if r.alarmed[found] {
+		return
+	}
+	r.alarmed[found] = true
+	r.Log.Error().Time("not_after", leaf.NotAfter).Str("found", found).Msg("certificate is not renewed in time")
+	r.Audit(&wire.Audit{Kind: wire.AuditKind_AUDIT_KIND_CERTIFICATE_NOT_RENEWED, Subject: "certificate", Found: found})
+}
+
+// tell makes s the status.
+func (r *Renewer) tell(s *wire.CertificateStatus) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.status = s
+}
+
+// Status returns how the certificate is. The caller must not change it.
+func (r *Renewer) Status() *wire.CertificateStatus {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.status
 }
 
 // Roots reads the authorities in a PEM file.

@@ -8,8 +8,6 @@ import (
 	"errors"
 	"math/rand/v2"
 	"time"
-
-	"github.com/stampd/stampd/uplink/wire"
 )
 
 const (
@@ -22,21 +20,22 @@ const (
 // Due returns when a certificate is to be renewed: after two thirds of its life, and up to a twentieth of it later, so
 // that terminals which were enrolled in one morning are not renewed in one. It is the same time at every call.
 func Due(cert *x509.Certificate) time.Time {
-	life := cert.NotAfter.Sub(cert.NotBefore)
+	life := lifeOf(cert)
 	sum := sha256.Sum256(cert.Raw)
 	part := float64(binary.BigEndian.Uint32(sum[:])) / (1 << 32)
 	return cert.NotBefore.Add(life/3*2 + time.Duration(part*float64(life/20)))
 }
 
-// Late returns how much of a certificate's life is left when a person is to be told that it is not renewed: a sixth.
-func Late(cert *x509.Certificate) time.Duration {
-	return cert.NotAfter.Sub(cert.NotBefore) / 6
-}
+// lateShare is the share of a certificate's life that is left when a person is to be told that it is not renewed: half of
+// what was left when that fell due.
+const lateShare = 6
+
+func lifeOf(cert *x509.Certificate) time.Duration { return cert.NotAfter.Sub(cert.NotBefore) }
 
 // pause returns how long to wait after an attempt that failed, when so many had failed before it, and so much of the
-// certificate's life is left: random, and short enough for several more attempts.
-func pause(failures int, left time.Duration) time.Duration {
-	longest := min(pauseMin<<min(failures, 12), pauseMax, left/8)
+// certificate's life is left: random, and short enough for several more attempts, but never a hammering.
+func pause(failures int, left, life time.Duration) time.Duration {
+	longest := max(min(pauseMin<<min(failures, 12), pauseMax, left/8), min(pauseMin, life/200))
 	return longest/2 + rand.N(longest/2+1)
 }
 
@@ -51,23 +50,4 @@ func asked(err error) time.Duration {
 // Serial returns a certificate's serial number as OpenSSL writes it, in lower case.
 func Serial(cert *x509.Certificate) string {
 	return hex.EncodeToString(cert.SerialNumber.Bytes())
-}
-
-// describe returns what is known of a certificate without a clock.
-func describe(cert *x509.Certificate) *wire.CertificateStatus {
-	return &wire.CertificateStatus{Serial: Serial(cert), NotAfterUnixMs: new(cert.NotAfter.UnixMilli())}
-}
-
-// tell makes s the status.
-func (r *Renewer) tell(s *wire.CertificateStatus) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.status = s
-}
-
-// Status returns how the certificate is. The caller must not change it.
-func (r *Renewer) Status() *wire.CertificateStatus {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.status
 }
