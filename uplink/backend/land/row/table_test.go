@@ -95,7 +95,7 @@ func TestRowsAreApart(t *testing.T) {
 
 func TestTimes(t *testing.T) {
 	for ms, want := range map[int64]string{
-		0: "0", -1: "-1", minTime: fmt.Sprint(minTime), maxTime: fmt.Sprint(maxTime),
+		0: "0", -1: "-1", minTime: fmt.Sprint(int64(minTime)), maxTime: fmt.Sprint(int64(maxTime)),
 		minTime - 1: "null", maxTime + 1: "null", math.MinInt64: "null", math.MaxInt64: "null",
 	} {
 		e := &eventlog.Entry{Lane: 1, FirstSeq: 1, Records: [][]byte{event(t, &wire.Event{Clock: &wire.Clock{WallUnixMs: &ms}, Body: &wire.Event_Audit{Audit: &wire.Audit{}}})}}
@@ -107,7 +107,7 @@ func TestTimes(t *testing.T) {
 
 // The backend's times stand beside the terminal's, in the order of the events, and a row of no event has none.
 func TestEventTimes(t *testing.T) {
-	const noon = 1_777_636_800_000
+	const noon = int64(1_777_636_800_000)
 	boot := append(make([]byte, 15), 1)
 	at := func(wall, sinceBoot int64) []byte {
 		c := &wire.Clock{WallUnixMs: &wall, BootMs: &sinceBoot, BootId: boot, Confidence: wire.ClockConfidence_CLOCK_CONFIDENCE_UNSET}
