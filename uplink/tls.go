@@ -7,14 +7,15 @@ import (
 	"os"
 
 	"github.com/stampd/stampd/uplink/identity"
+	"github.com/stampd/stampd/uplink/keypair"
 )
 
 // config reads the files and returns the client's side of mutual TLS 1.3. It fails when the certificate is not the
-// terminal's. No session tickets: Go's carry the client's chain, and cost more bytes than a full handshake.
+// terminal's.
 func (f Files) config(own identity.ID) (*tls.Config, error) {
-	cert, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+	cert, err := keypair.Files{Cert: f.Cert, Key: f.Key}.Load()
 	if err != nil {
-		return nil, fmt.Errorf("cannot read the terminal's certificate: %w", err)
+		return nil, err
 	}
 	id, err := identity.FromCertificate(cert.Leaf)
 	if err != nil {

@@ -74,6 +74,7 @@ func (s *Server) tlsConfig() *tls.Config {
 		cfg = cfg.Clone()
 		cfg.ClientAuth = tls.VerifyClientCertIfGiven
 		cfg.VerifyConnection = nil
+		cfg.SessionTicketsDisabled, cfg.WrapSession, cfg.UnwrapSession = true, nil, nil
 		for i, pair := range cfg.Certificates {
 			chain := append([][]byte(nil), pair.Certificate...)
 			cfg.Certificates = append([]tls.Certificate(nil), cfg.Certificates...)
