@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -47,6 +48,8 @@ func TestMakeFixture(t *testing.T) {
 	}
 	f.first(t)
 	f.second(t)
+	f.third(t)
+	copyFrames(t, buffer.JournalOf(filepath.Join(f.dir, "queue.db")), buffer.JournalOf(filepath.Join(dir, "queue.db")))
 	shrink(t, filepath.Join(f.dir, "queue.db"), filepath.Join(dir, "queue.db"))
 }
 
@@ -135,6 +138,17 @@ func (f *fixture) second(t *testing.T) {
 	f.close(t)
 }
 
+// third is the third opening, without readings: what follows its first payment stays in the journal.
+func (f *fixture) third(t *testing.T) {
+	t.Helper()
+	f.open(t)
+	for i := range 3 {
+		f.pay(t, fmt.Sprintf("late-%d/payment", i), wire.PaymentKind_PAYMENT_KIND_REFUNDED, 990)
+	}
+	f.stamp(t, "late-0/stamp", 3, 4)
+	f.close(t)
+}
+
 func (f *fixture) close(t *testing.T) {
 	t.Helper()
 	if err := f.queue.Close(); err != nil {
@@ -192,6 +206,20 @@ func (f *fixture) read(t *testing.T, blocks, readings int) {
 		if _, err := f.queue.AppendTelemetry(c); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// copyFrames copies a journal without the zeros behind its last frame.
+func copyFrames(t *testing.T, from, to string) {
+	t.Helper()
+	const page = 4096
+	b, err := os.ReadFile(from)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := len(bytes.TrimRight(b, "\x00"))
+	if err := os.WriteFile(to, b[:(used+page-1)/page*page], 0o600); err != nil {
+		t.Fatal(err)
 	}
 }
 

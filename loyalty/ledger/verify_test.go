@@ -1,0 +1,118 @@
+package ledger_test
+
+import (
+	"encoding/binary"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/loyalty/ledger"
+	"github.com/stampd/stampd/pci"
+)
+
+// Each row that does not add up is found, and nothing is in a good file.
+func TestVerifyFindsRowsThatDoNotAddUp(t *testing.T) {
+	first := func(b *bolt.Bucket) (k, v []byte) {
+		k, v = b.Cursor().First()
+		return append([]byte(nil), k...), append([]byte(nil), v...)
+	}
+	number := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
+	for name, tt := range map[string]struct {
+		bucket string
+		change func(b *bolt.Bucket) error
+		want   []string
+	}{
+		"nothing": {"cards", func(*bolt.Bucket) error { return nil }, nil},
+		"a card with a stamp too many": {"cards", func(b *bolt.Bucket) error {
+			k, _ := first(b)
+			return b.Put(k, number(7))
+		}, []string{"cards: a card has 7 stamps, and its entries come to 6"}},
+		"a card with a stamp too few": {"cards", func(b *bolt.Bucket) error {
+			k, _ := first(b)
+			return b.Put(k, number(5))
+		}, []string{"cards: a card has 5 stamps, and its entries come to 6"}},
+		"a card cut short": {"cards", func(b *bolt.Bucket) error {
+			k, _ := first(b)
+			return b.Put(k, []byte{1})
+		}, []string{"cards: a card can't be read"}},
+		"a card gone": {"cards", func(b *bolt.Bucket) error {
+			k, _ := first(b)
+			return b.Delete(k)
+		}, []string{"the entry's card is not there"}},
+		"an entry of more than its record": {"entries", func(b *bolt.Bucket) error {
+			k, _ := first(b)
+			return b.Put(k, number(4))
+		}, []string{"the record does not give the stamps that the entry says", "cards: a card has 6 stamps, and its entries come to 7"}},
+		"an entry of no record": {"entries", func(b *bolt.Bucket) error {
+			k, v := first(b)
+			k[len(k)-1] = 99
+			return b.Put(k, v)
+		}, []string{"record 99: a row names the record, and the lane ends with 3", "cards: a card has 6 stamps, and its entries come to 9"}},
+		"an entry that is none": {"entries", func(b *bolt.Bucket) error { return b.Put([]byte("x"), number(1)) }, []string{"entries: an entry can't be read"}},
+		"an answer cut short": {"keys", func(b *bolt.Bucket) error {
+			k, v := first(b)
+			return b.Put(k, v[:39])
+		}, []string{"keys: an answer can't be read"}},
+		"an answer of no operation": {"keys", func(b *bolt.Bucket) error {
+			_, v := first(b)
+			return b.Put([]byte("xyz"), v)
+		}, []string{"keys: an answer can't be read"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			tm := newTerminal(t, dir)
+			for i := range 2 {
+				if _, err := tm.AwardStamps(t.Context(), award(fmt.Sprint("stamp-", i), 3)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, err := tm.RecordPayment(t.Context(), payment("k", 1)); err != nil {
+				t.Fatal(err)
+			}
+			if err := tm.queue.Close(); err != nil {
+				t.Fatal(err)
+			}
+			reopened := newTerminal(t, dir) // takes the journal into the file with its first commit
+			if _, err := reopened.RecordPayment(t.Context(), payment("later", 1)); err != nil {
+				t.Fatal(err)
+			}
+			if err := reopened.queue.Close(); err != nil {
+				t.Fatal(err)
+			}
+			path := filepath.Join(dir, "queue.db")
+			db, err := bolt.Open(path, 0o600, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Update(func(tx *bolt.Tx) error { return tt.change(tx.Bucket([]byte(tt.bucket))) }); err != nil {
+				t.Fatal(err)
+			}
+			if err := db.Close(); err != nil {
+				t.Fatal(err)
+			}
+			keys, err := pci.NewSealer([32]byte{1})
+			if err != nil {
+				t.Fatal(err)
+			}
+			f, err := buffer.OpenReadOnly(path, keys)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer f.Close()
+			var found []string
+			ledger.Verify(f, func(f buffer.Finding) { found = append(found, f.String()) })
+			if len(found) != len(tt.want) {
+				t.Fatalf("findings = %q, want %q", found, tt.want)
+			}
+			for i, want := range tt.want {
+				if !strings.Contains(found[i], want) {
+					t.Errorf("finding %q, want %q", found[i], want)
+				}
+			}
+		})
+	}
+}
