@@ -23,16 +23,17 @@ type op struct {
 // commit is one step of the queue, on behalf of a batch of ops. It goes into the journal, or, together with everything
 // that the journal holds, into the file.
 type commit struct {
-	q       *Queue
-	tx      *bolt.Tx              // of the file: to read, or to write when poured is set
-	poured  bool                  // the file takes over what the journal holds
-	turned  bool                  // q.turn is locked
-	ledger  laneRecord            // the ledger lane as it will be
-	staged  *overlay              // what the callers wrote
-	trims   map[LaneID]laneRecord // lanes whose acknowledged records were removed, as they will be
-	dirty   bool                  // something was written
-	freed   int64                 // bytes of records removed, roughly
-	evicted []eviction
+	q          *Queue
+	tx         *bolt.Tx              // of the file: to read, or to write when poured is set
+	poured     bool                  // the file takes over what the journal holds
+	turned     bool                  // q.turn is locked
+	ledger     laneRecord            // the ledger lane as it will be
+	generation uint64                // the journal's, before
+	staged     *overlay              // what the callers wrote
+	trims      map[LaneID]laneRecord // lanes whose acknowledged records were removed, as they will be
+	dirty      bool                  // something was written
+	freed      int64                 // bytes of records removed, roughly
+	evicted    []eviction
 }
 
 // Update calls fn with a transaction. When Update returns nil, what fn wrote and appended is on disk (fdatasync) and
@@ -64,8 +65,21 @@ func (q *Queue) commitBatch(batch []*op) error {
 	q.file.RUnlock()
 	if err != nil {
 		q.fail(err)
+		if c.turned && !q.unchangedSince(c.generation) {
+			err = unknownOutcome(err)
+		}
 	}
 	return err
+}
+
+// unchangedSince opens the file after a failed commit to it, and reports whether it is as it was.
+func (q *Queue) unchangedSince(generation uint64) bool {
+	if q.ensureOpen() != nil {
+		return false
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.generation == generation
 }
 
 // tell makes the outcome of a commit known.
@@ -93,7 +107,7 @@ func (q *Queue) transact(batch []*op) (*commit, error) {
 		return c, q.why()
 	}
 	q.mu.Lock()
-	c.ledger = q.ledger.laneRecord
+	c.ledger, c.generation = q.ledger.laneRecord, q.generation
 	q.mu.Unlock()
 	err := guarded(func() error {
 		defer func() {

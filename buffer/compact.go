@@ -3,7 +3,6 @@ package buffer
 import (
 	"errors"
 	"os"
-	"path/filepath"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -26,10 +25,8 @@ func worthCompacting(db *bolt.DB) bool {
 	return free > size/2
 }
 
-// compact writes what is in the file into a new one, which then takes its place, in one step: a power cut leaves the one
-// or the other. db stays open on the old one, and must be closed.
-func compact(db *bolt.DB, terminal string) error {
-	fresh := db.Path() + newSuffix
+// compact writes what is in the file into a new one at the path fresh.
+func compact(db *bolt.DB, fresh, terminal string) error {
 	if err := removeStale(fresh); err != nil {
 		return err
 	}
@@ -44,10 +41,6 @@ func compact(db *bolt.DB, terminal string) error {
 	}
 	if err = errors.Join(err, to.Close()); err != nil {
 		_ = os.Remove(fresh)
-		return err
 	}
-	if err := os.Rename(fresh, db.Path()); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(db.Path()))
+	return err
 }

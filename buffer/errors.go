@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	bolterrors "go.etcd.io/bbolt/errors"
@@ -60,14 +61,24 @@ func classify(op string, err error) error {
 	}
 	cause := ErrIO
 	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT), errors.Is(err, syscall.EFBIG):
+	case is(err, syscall.ENOSPC), is(err, syscall.EDQUOT), is(err, syscall.EFBIG):
 		cause = ErrFull
-	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+	case is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
 		cause = ErrReadOnly
 	case errors.Is(err, bolterrors.ErrTimeout):
 		cause = ErrLocked
 	}
 	return &classified{op: op, cause: cause, err: err}
+}
+
+// unknownOutcome is an error after which a commit may be on disk all the same, whatever the disk said.
+func unknownOutcome(err error) error {
+	return &classified{op: "store in the queue", cause: ErrIO, err: err}
+}
+
+// is reports whether err comes from an error number. bbolt keeps some of them in the text only.
+func is(err error, number syscall.Errno) bool {
+	return errors.Is(err, number) || strings.HasSuffix(err.Error(), number.Error())
 }
 
 // isDamaged reports whether err, from opening the file, says that its contents can't be used, rather than that it

@@ -43,11 +43,8 @@ const growStep = 1 << 20
 // openFile opens or creates the queue file and makes sure that its layout is known. mapSize is how much address space
 // is set aside, so that growing up to it never has to wait for a reader.
 func openFile(path string, mapSize int64, terminal string) (*bolt.DB, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	_, statErr := os.Stat(path)
-	if statErr == nil {
+	info, statErr := os.Stat(path)
+	if statErr == nil && info.Size() > 0 { // bbolt makes a file of an empty one
 		if err := verify(path); err != nil {
 			return nil, err
 		}
@@ -68,17 +65,55 @@ func openFile(path string, mapSize int64, terminal string) (*bolt.DB, error) {
 	if tx, err := db.Begin(true); err == nil {
 		_ = tx.Rollback() // counts the free pages: bbolt's statistics begin with a write transaction
 	}
-	if os.IsNotExist(statErr) {
-		if err := syncDir(filepath.Dir(path)); err != nil {
-			_ = db.Close()
-			return nil, err
-		}
-	}
 	if err := guarded(func() error { return prepared(db, terminal) }); err != nil {
 		_ = db.Close()
 		return nil, err
 	}
 	return db, nil
+}
+
+// makeDir makes a directory and what leads to it. When it returns nil, power cuts leave them there.
+func makeDir(dir string) error {
+	var made []string
+	for d := dir; ; d = filepath.Dir(d) {
+		if _, err := os.Stat(d); !errors.Is(err, fs.ErrNotExist) || d == filepath.Dir(d) {
+			break
+		}
+		made = append(made, d)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	for _, d := range made {
+		if err := syncDir(filepath.Dir(d)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// refresh writes the file's two meta pages once more, one after the other, so that what is read from now on is on disk:
+// the last one may be in the page cache only, after a failed fdatasync or a killed process. All that it leads to was
+// synced before it was written.
+func refresh(path string, pageSize int) error {
+	f, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	page := make([]byte, pageSize)
+	for i := range int64(2) {
+		if _, err := f.ReadAt(page, i*int64(len(page))); err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(page, i*int64(len(page))); err != nil {
+			return err
+		}
+		if err := datasync(f); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // verify looks at every page of an existing file before bbolt opens it: bbolt meets a damaged page with a panic, some on
@@ -197,6 +232,33 @@ func finishReplace(path string) error {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
+}
+
+// removeUnfinished removes what an attempt to create the queue file has left behind: no more than its first pages, without
+// a valid one among them, and no journal yet.
+func (q *Queue) removeUnfinished() error {
+	f, err := os.Open(q.opts.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil || info.Size() == 0 || info.Size() > 4*int64(os.Getpagesize()) {
+		return err
+	}
+	if p, err := mapPages(f); err == nil {
+		defer p.close()
+		if p.meta() != nil {
+			return nil
+		}
+	}
+	if _, err := os.Stat(q.opts.Path + journalSuffix); !errors.Is(err, fs.ErrNotExist) {
+		return err // it was a queue: the journal is made after the file
+	}
+	return os.Remove(q.opts.Path)
 }
 
 func removeStale(path string) error {

@@ -90,7 +90,8 @@ func (j *journal) there() bool {
 	return err == nil && stat.Nlink > 0
 }
 
-// write stores what one commit wrote. It reports whether there was room; if so and without error, it is on disk.
+// write stores what one commit wrote. It reports whether there was room; if so and without error, it is on disk. After
+// [ErrIO] it may be.
 func (j *journal) write(o *overlay) (bool, error) {
 	j.body = o.appendBody(j.body[:0])
 	f := frame{owner: j.owner, generation: j.generation, index: j.index, body: j.body}
@@ -98,11 +99,14 @@ func (j *journal) write(o *overlay) (bool, error) {
 		return false, nil
 	}
 	j.buf = f.append(j.buf[:0])
-	if _, err := j.file.WriteAt(j.buf, j.end); err != nil {
+	if n, err := j.file.WriteAt(j.buf, j.end); err != nil {
+		if n > 0 {
+			err = unknownOutcome(err)
+		}
 		return true, err
 	}
 	if err := datasync(j.file); err != nil {
-		return true, err
+		return true, unknownOutcome(err)
 	}
 	j.index++
 	j.end += f.size()
@@ -124,17 +128,44 @@ func datasync(f *os.File) error {
 	}
 }
 
+// resume goes on after the frames that were read.
+func (j *journal) resume(got *replay) {
+	j.generation, j.index, j.end = got.generation, got.next, got.end
+}
+
+// refresh writes the frames that were read once more: what was read may have come from a page cache that a failed
+// fdatasync, or a killed process, has left behind.
+func (j *journal) refresh() error {
+	if j.end == 0 {
+		return nil
+	}
+	b := make([]byte, j.end)
+	if _, err := j.file.ReadAt(b, 0); err != nil {
+		return err
+	}
+	if _, err := j.file.WriteAt(b, 0); err != nil {
+		return err
+	}
+	return datasync(j.file)
+}
+
 // replay is what a journal holds that the queue file does not have.
 type replay struct {
 	held       *overlay
 	generation uint64 // of the newest frame, or the one asked for
+	next       uint64 // the index that the generation's next frame gets
+	end        int64  // where the generation's last frame ends
 	damaged    bool   // a frame is missing among those that are there
 }
 
 // readJournal reads the frames of the given generation and of later ones. A torn frame at the end was never acknowledged
 // and does not count. A journal of another owner is [ErrForeign].
 func readJournal(r io.ReaderAt, size int64, owner [8]byte, generation uint64) (*replay, error) {
-	var frames []frame
+	type placed struct {
+		frame
+		end int64
+	}
+	var frames []placed
 	for at := int64(0); at < size; {
 		f, err := readFrame(r, at, size)
 		if errors.Is(err, errFrame) || err == nil && f.generation < generation {
@@ -148,19 +179,18 @@ func readJournal(r io.ReaderAt, size int64, owner [8]byte, generation uint64) (*
 			return nil, fmt.Errorf("%w: its journal belongs to another terminal", ErrForeign)
 		}
 		at += f.size()
-		frames = append(frames, f)
+		frames = append(frames, placed{f, at})
 	}
-	slices.SortStableFunc(frames, func(a, b frame) int {
+	slices.SortStableFunc(frames, func(a, b placed) int {
 		return cmp.Or(cmp.Compare(a.generation, b.generation), cmp.Compare(a.index, b.index))
 	})
 	got := &replay{held: newOverlay(), generation: generation}
-	next := uint64(0)
 	for _, f := range frames {
 		if f.generation != got.generation {
-			got.generation, got.damaged, next = f.generation, false, 0 // only the newest has to be whole
+			got.generation, got.damaged, got.next = f.generation, false, 0 // only the newest has to be whole
 		}
-		got.damaged = got.damaged || f.index != next
-		next = f.index + 1
+		got.damaged = got.damaged || f.index != got.next
+		got.next, got.end = f.index+1, f.end
 		o, err := parseBody(f.body)
 		if err != nil {
 			got.damaged = true

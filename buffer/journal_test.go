@@ -253,24 +253,44 @@ func TestJournalOfAnotherTerminalIsLeftAlone(t *testing.T) {
 	}
 }
 
-// What may be in the page cache only is written anew before anything is answered by it.
-func TestFirstCallAfterACrashWritesTheJournalAnew(t *testing.T) {
+func TestJournalGoesOnAfterACrash(t *testing.T) {
 	opts := small(t)
 	q := open(t, opts)
-	addKeyed(t, q, "0")
-	again := open(t, image(t, opts))
-	before := again.Stats().Commits
-	if err := again.Update(t.Context(), func(*buffer.Tx) error { return nil }); err != nil {
+	id := lane(t, q, buffer.Ledger).LaneID
+	for i := range 5 {
+		addKeyed(t, q, fmt.Sprint(i))
+	}
+	second := image(t, opts)
+	before, err := os.ReadFile(second.Path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if again.Stats().Commits != before+1 {
-		t.Error("a call was answered by what may not be on disk")
+	again := open(t, second)
+	next := lane(t, again, buffer.Ledger).LaneID
+	for i := range 5 {
+		addKeyed(t, again, fmt.Sprint("more ", i))
 	}
-	if err := again.Update(t.Context(), func(*buffer.Tx) error { return nil }); err != nil {
-		t.Fatal(err)
+	if after, err := os.ReadFile(second.Path); err != nil || string(after[:len(before)]) != string(before) {
+		t.Errorf("the queue file was written to (%v)", err)
 	}
-	if again.Stats().Commits != before+1 {
-		t.Error("a call that writes nothing was written")
+	third := open(t, image(t, second))
+	wantKeyed(t, third, id, 5)
+	if got := readAll(t, third, next); len(got) != 5 {
+		t.Errorf("%d records of the second opening, want 5", len(got))
+	}
+}
+
+func TestUnfinishedCreationIsNoDamage(t *testing.T) {
+	for _, size := range []int{0, 100, 4096, 10000} {
+		opts := small(t)
+		if err := os.WriteFile(opts.Path, make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		q := open(t, opts)
+		if len(q.SetAside()) > 0 {
+			t.Errorf("a file of %d zeros was set aside: %+v", size, q.SetAside())
+		}
+		add(t, q, "works")
 	}
 }
 

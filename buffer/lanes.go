@@ -100,6 +100,7 @@ type loaded struct {
 	quarantined uint64
 	generation  uint64   // the journal's first that the file does not have
 	held        *overlay // what the journal holds
+	pourFirst   bool     // the journal can't be gone on with before the file has taken it over
 }
 
 // lay moves the lanes on to where the journal is.

@@ -8,10 +8,10 @@ import (
 )
 
 // mustPour reports whether a batch has to go into the file rather than into the journal: it writes to the file itself,
-// the file is nearly full, what the journal holds may not be on disk, or there is no journal.
+// the file is nearly full, or there is no journal to go on with.
 func (c *commit) mustPour(batch []*op) bool {
 	q := c.q
-	if q.journal == nil || q.isSuspect() {
+	if q.journal == nil || q.mustPourFirst() {
 		return true
 	}
 	ledger := true
@@ -37,7 +37,6 @@ func (c *commit) pour() error {
 		return err
 	}
 	c.poured = true
-	c.dirty = c.dirty || c.q.isSuspect() // nothing is answered by what may not be on disk
 	c.q.mu.Lock()
 	held, generation := c.q.held, c.q.generation+1
 	c.q.mu.Unlock()
@@ -112,7 +111,7 @@ func (q *Queue) poured(c *commit) {
 			}
 		}
 	}
-	q.suspect = false
+	q.pourFirst = false
 	q.held = newOverlay()
 	q.generation++
 	if q.journal != nil {
@@ -120,10 +119,8 @@ func (q *Queue) poured(c *commit) {
 	}
 }
 
-// isSuspect reports whether what the file and the journal say may not be on disk: after a failed commit, and until the
-// first commit of a process.
-func (q *Queue) isSuspect() bool {
+func (q *Queue) mustPourFirst() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return q.suspect
+	return q.pourFirst
 }

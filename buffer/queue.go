@@ -54,7 +54,7 @@ type Queue struct {
 	lanes       map[LaneID]*lane
 	held        *overlay // what the journal holds
 	generation  uint64   // the journal's
-	suspect     bool     // what was read at the last opening may not be on disk
+	pourFirst   bool     // the journal can't be gone on with before the file has taken it over
 	ledger      *lane
 	current     *lane // this process's telemetry epoch
 	memory      []memoryRecord
@@ -168,7 +168,7 @@ func (q *Queue) Close() error {
 	}
 	err := errors.Join(spillErr, q.db.Close(), q.closeJournal())
 	q.db = nil
-	return err
+	return classify("close the queue", err)
 }
 
 // empty puts what the journal holds into the file.

@@ -3,6 +3,8 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"time"
 
@@ -70,6 +72,9 @@ func (q *Queue) open() error {
 		_ = db.Close()
 		return classify("open the journal of queue "+q.opts.Path, err)
 	}
+	if err = refresh(q.opts.Path, db.Info().PageSize); err != nil {
+		return classify("write to queue "+q.opts.Path, errors.Join(err, db.Close(), q.closeJournal()))
+	}
 	q.db = db
 	q.adopt(lanes)
 	q.backing.bytes = 0
@@ -78,11 +83,14 @@ func (q *Queue) open() error {
 
 // shrink compacts the file. A file that can't be compacted, for want of room, is used as it is.
 func (q *Queue) shrink(db *bolt.DB, lanes *loaded) (*bolt.DB, *loaded, error) {
-	if err := guarded(func() error { return compact(db, q.opts.Terminal) }); err != nil {
+	fresh := q.opts.Path + newSuffix
+	if err := guarded(func() error { return compact(db, fresh, q.opts.Terminal) }); err != nil {
 		q.log.Warn().Err(err).Msg("queue file can't be compacted; it stays as large as it is")
 		return db, lanes, nil
 	}
-	if err := db.Close(); err != nil {
+	// From here on the open file may have lost its name.
+	err := os.Rename(fresh, q.opts.Path)
+	if err = errors.Join(err, syncDir(filepath.Dir(q.opts.Path)), db.Close()); err != nil {
 		return nil, nil, err
 	}
 	q.log.Info().Str("path", q.opts.Path).Msg("queue file was compacted")
@@ -117,7 +125,14 @@ func (q *Queue) replace() error {
 }
 
 func (q *Queue) load() (*bolt.DB, *loaded, error) {
+	dir := filepath.Dir(q.opts.Path)
+	if err := makeDir(dir); err != nil {
+		return nil, nil, err
+	}
 	if err := finishReplace(q.opts.Path); err != nil {
+		return nil, nil, err
+	}
+	if err := q.removeUnfinished(); err != nil {
 		return nil, nil, err
 	}
 	db, err := openFile(q.opts.Path, q.opts.MaxSize, q.opts.Terminal)
@@ -131,7 +146,11 @@ func (q *Queue) load() (*bolt.DB, *loaded, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	l, err := q.lanesOf(db)
+	err = syncDir(dir) // what was created or renamed before a failure, or just now
+	var l *loaded
+	if err == nil {
+		l, err = q.lanesOf(db)
+	}
 	if err != nil {
 		_ = db.Close()
 		return nil, nil, err
@@ -155,7 +174,7 @@ func (q *Queue) adopt(file *loaded) {
 	q.ordinal = max(q.ordinal, file.ordinal)
 	q.quarantined = file.quarantined
 	q.held, q.generation = file.held, file.generation
-	q.suspect = file.generation > 0 || len(file.lanes) > 0
+	q.pourFirst = file.pourFirst
 	before := q.lanes
 	q.ordinal++
 	q.ledger = &lane{laneRecord: laneRecord{id: LaneID{Ledger, newEpoch()}, ordinal: q.ordinal, next: 1}, oldest: 1}

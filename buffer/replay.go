@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// replayJournal opens the journal, lays what it holds over what the file has, and makes it ready for the first frame
-// after the next commit to the file. A journal that there is no room for is done without. q.file is held.
+// replayJournal opens the journal, lays what it holds over what the file has, and makes sure that it is on disk. A journal
+// that there is no room for is done without. q.file is held.
 func (q *Queue) replayJournal(file *loaded) error {
 	path := q.opts.Path + journalSuffix
 	j, err := openJournal(path, ownerOf(q.opts.Terminal), journalSize(q.opts.MaxSize))
@@ -26,12 +26,16 @@ func (q *Queue) replayJournal(file *loaded) error {
 	if err != nil {
 		return errors.Join(err, j.close())
 	}
+	j.resume(got)
+	if err := j.refresh(); err != nil {
+		return errors.Join(err, j.close())
+	}
 	if got.damaged {
 		q.journalDamaged(path, got)
+		file.pourFirst = true
 	}
 	file.lay(got.held)
 	file.generation = got.generation
-	j.restart(got.generation)
 	q.journal = j
 	return nil
 }

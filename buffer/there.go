@@ -50,8 +50,7 @@ func copySynced(tx *bolt.Tx, path string) error {
 	return errors.Join(err, f.Close())
 }
 
-// replaceJournal makes a new journal when somebody has deleted it. What the deleted one holds goes into the file with
-// the next commit.
+// replaceJournal makes a new journal, with the same content, when somebody has deleted it.
 func (q *Queue) replaceJournal() {
 	q.file.RLock()
 	there := q.journal == nil || q.journal.there()
@@ -67,7 +66,6 @@ func (q *Queue) replaceJournal() {
 	q.log.Error().Str("path", q.journal.file.Name()).Msg("queue's journal was deleted; what it held is written again")
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.suspect = true
 	_ = q.journal.close()
 	var err error
 	q.journal, err = openJournal(q.opts.Path+journalSuffix, ownerOf(q.opts.Terminal), journalSize(q.opts.MaxSize))
@@ -77,4 +75,11 @@ func (q *Queue) replaceJournal() {
 		return
 	}
 	q.journal.restart(q.generation)
+	if q.held.empty() {
+		return
+	}
+	if done, err := q.journal.write(q.held); !done || err != nil {
+		q.log.Error().Err(err).Msg("queue's journal can't be written again; the file takes over what it held")
+		q.pourFirst = true
+	}
 }
