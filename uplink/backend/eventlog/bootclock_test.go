@@ -32,7 +32,8 @@ type upload struct {
 
 	sender  byte  // the boot that sends; 0: it told nothing in its Hello
 	began   int64 // when that boot began
-	hello   int64 // when it said Hello
+	hello   int64 // when its Hello came
+	late    int64 // how long that was on its way
 	errorMS int64
 }
 
@@ -50,7 +51,7 @@ func (u upload) batch(t *testing.T, first uint64) Batch {
 		b.Records = append(b.Records, marshal(t, &wire.TelemetryBlock{Events: [][]byte{event}}))
 	}
 	if u.sender != 0 {
-		b.Boot = hello(u.sender, u.hello-u.began, u.hello, u.errorMS)
+		b.Boot = hello(u.sender, u.hello-u.late-u.began, u.hello, u.errorMS)
 	}
 	return b
 }
@@ -129,16 +130,21 @@ func TestStories(t *testing.T) {
 			{boot: 1, received: 4 * hour, events: []moment{{at: 3 * hour, wall: second, confidence: isRTC, source: byRTC, want: second}}},
 			{boot: 1, sender: 1, hello: 5 * hour, errorMS: 40, received: 5 * hour, events: []moment{{at: 4 * hour, wall: second, confidence: isRTC, source: byHello, want: 400 + second}}},
 		}},
-		{"estimate that turns out too late", []upload{
-			{boot: 1, received: 9 * hour, events: []moment{{at: hour, wall: to1970, confidence: isUnset, source: bounds, want: 8 * hour}}},
-			{boot: 1, received: 9*hour + 1, events: []moment{{at: 8 * hour, wall: to1970, confidence: isUnset, source: bounds, want: hour + 1}}},
+		{"never connected, 1970, sent in two batches", []upload{
+			{boot: 1, sender: 2, began: 5*hour - m, hello: 5 * hour, errorMS: 40, received: 10 * hour, events: []moment{{at: hour, wall: to1970, confidence: isUnset, source: bounds, want: 4 * hour}}},
+			{boot: 1, sender: 2, began: 5*hour - m, hello: 5 * hour, errorMS: 40, received: 10 * hour, events: []moment{
+				{at: 2 * hour, wall: to1970, confidence: isUnset, source: bounds, want: 3 * hour}, {at: 4 * hour, wall: to1970, confidence: isUnset, source: bounds, want: hour},
+			}},
 		}},
+		{"never connected, a wall clock that later events contradict", []upload{{boot: 1, sender: 2, began: 5*hour - m, hello: 5 * hour, errorMS: 40, received: 5 * hour, events: []moment{
+			{at: hour, wall: 3 * hour, confidence: isRTC, source: bounds, want: hour}, {at: 4 * hour, wall: to1970, confidence: isUnset, source: bounds, want: hour},
+		}}}},
 		{"Hello that was long on its way, and a quick one later", []upload{
-			{boot: 1, sender: 1, hello: 9 * second, errorMS: 10 * second, received: m, events: []moment{{at: second, wall: to1970, confidence: isUnset, source: byHello, want: 10*second + 1}}},
+			{boot: 1, sender: 1, hello: 9 * second, late: 9 * second, errorMS: 10 * second, received: m, events: []moment{{at: second, wall: to1970, confidence: isUnset, source: byHello, want: 10*second + 1}}},
 			{boot: 1, sender: 1, hello: m, errorMS: 40, received: 2 * m, events: []moment{{at: m, wall: to1970, confidence: isUnset, source: byHello, want: 50}}},
 		}},
 		{"events close together, the Hellos of which differ", []upload{
-			{boot: 1, sender: 1, hello: 9 * second, errorMS: 10 * second, received: m, events: []moment{{at: 20 * second, wall: to1970, confidence: isUnset, source: byHello, want: 10*second + 2}}},
+			{boot: 1, sender: 1, hello: 9 * second, late: 9 * second, errorMS: 10 * second, received: m, events: []moment{{at: 20 * second, wall: to1970, confidence: isUnset, source: byHello, want: 10*second + 2}}},
 			{boot: 1, sender: 1, hello: m, errorMS: 40, received: 2 * m, events: []moment{{at: 21 * second, wall: to1970, confidence: isUnset, source: byHello, want: 9 * second}}},
 		}},
 	}
