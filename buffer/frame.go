@@ -56,13 +56,15 @@ func frameLength(header []byte) (int64, error) {
 	return frameHeader + int64(binary.BigEndian.Uint32(header[32:])), nil
 }
 
+func frameGeneration(header []byte) uint64 { return binary.BigEndian.Uint64(header[16:]) }
+
 // parseFrame reads the frame that b begins with. Its body is part of b.
 func parseFrame(b []byte) (frame, error) {
 	end, err := frameLength(b)
 	if err != nil || end > int64(len(b)) || crc32.Checksum(b[8:end], castagnoli) != binary.BigEndian.Uint32(b[4:]) {
 		return frame{}, errFrame
 	}
-	f := frame{generation: binary.BigEndian.Uint64(b[16:]), index: binary.BigEndian.Uint64(b[24:]), body: b[frameHeader:end]}
+	f := frame{generation: frameGeneration(b), index: binary.BigEndian.Uint64(b[24:]), body: b[frameHeader:end]}
 	copy(f.owner[:], b[8:])
 	return f, nil
 }

@@ -136,15 +136,17 @@ func (j *journal) resume(got *replay) {
 // refresh writes the frames that were read once more: what was read may have come from a page cache that a failed
 // fdatasync, or a killed process, has left behind.
 func (j *journal) refresh() error {
+	b := make([]byte, framePage)
+	for at := int64(0); at < j.end; at += framePage {
+		if _, err := j.file.ReadAt(b, at); err != nil {
+			return err
+		}
+		if _, err := j.file.WriteAt(b, at); err != nil {
+			return err
+		}
+	}
 	if j.end == 0 {
 		return nil
-	}
-	b := make([]byte, j.end)
-	if _, err := j.file.ReadAt(b, 0); err != nil {
-		return err
-	}
-	if _, err := j.file.WriteAt(b, 0); err != nil {
-		return err
 	}
 	return datasync(j.file)
 }
@@ -167,8 +169,8 @@ func readJournal(r io.ReaderAt, size int64, owner [8]byte, generation uint64) (*
 	}
 	var frames []placed
 	for at := int64(0); at < size; {
-		f, err := readFrame(r, at, size)
-		if errors.Is(err, errFrame) || err == nil && f.generation < generation {
+		f, err := readFrame(r, at, size, generation)
+		if errors.Is(err, errFrame) {
 			at += framePage
 			continue
 		}
@@ -201,14 +203,14 @@ func readJournal(r io.ReaderAt, size int64, owner [8]byte, generation uint64) (*
 	return got, nil
 }
 
-// readFrame reads the frame at a place in a journal of the given size.
-func readFrame(r io.ReaderAt, at, size int64) (frame, error) {
+// readFrame reads the frame at a place in a journal of the given size, unless it is of an earlier generation.
+func readFrame(r io.ReaderAt, at, size int64, generation uint64) (frame, error) {
 	header := make([]byte, frameHeader)
 	if _, err := r.ReadAt(header, at); err != nil {
 		return frame{}, err
 	}
 	length, err := frameLength(header)
-	if err != nil || length > size-at {
+	if err != nil || length > size-at || frameGeneration(header) < generation {
 		return frame{}, errFrame
 	}
 	b := make([]byte, length)

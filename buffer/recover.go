@@ -109,7 +109,7 @@ func (q *Queue) replace() error {
 		return err
 	}
 	var saved Salvage
-	err = guarded(func() (err error) { saved, err = salvage(db, path, q.sealer, q.peekJournal()); return err })
+	err = guarded(func() (err error) { saved, err = salvage(db, path, q.sealer, q.peekJournal(0)); return err })
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("cannot salvage the damaged file: %w", err)
 	}

@@ -45,11 +45,11 @@ var errWentBack = fmt.Errorf("%w: its journal is newer than the file", errDamage
 
 // wentBack reports whether the journal has frames that were written after the file had taken over more than it has now.
 func (q *Queue) wentBack(file *loaded) bool {
-	return (file.generation > 0 || len(file.lanes) > 0) && q.peekJournal().generation > file.generation
+	return (file.generation > 0 || len(file.lanes) > 0) && !q.peekJournal(file.generation+1).held.empty()
 }
 
-// peekJournal reads every frame that the journal holds.
-func (q *Queue) peekJournal() *replay {
+// peekJournal reads the frames of a generation and of later ones, before the journal is opened for use.
+func (q *Queue) peekJournal(generation uint64) *replay {
 	nothing := &replay{held: newOverlay()}
 	f, err := os.Open(q.opts.Path + journalSuffix)
 	if err != nil {
@@ -60,7 +60,7 @@ func (q *Queue) peekJournal() *replay {
 	if err != nil {
 		return nothing
 	}
-	got, err := readJournal(f, info.Size()/framePage*framePage, ownerOf(q.opts.Terminal), 0)
+	got, err := readJournal(f, info.Size()/framePage*framePage, ownerOf(q.opts.Terminal), generation)
 	if err != nil {
 		return nothing // what is wrong with it is found when it is opened
 	}
