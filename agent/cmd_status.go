@@ -42,6 +42,7 @@ func printStatus(w io.Writer, p palette, s *wire.StatusResponse) {
 	fmt.Fprintf(w, "stampd %s, terminal %s of merchant %s, up %s\n", known(s.GetVersion()), known(s.GetTerminalId()),
 		known(s.GetMerchantId()), span(time.Duration(s.GetUptimeSeconds())*time.Second))
 	printUplink(w, p, s.GetUplink())
+	printCertificate(w, p, s.GetCertificate())
 	printBacklog(w, p, s.GetLanes())
 	printQueue(w, p, s.GetQueue())
 	printParts(w, p, s.GetParts())

@@ -4,10 +4,12 @@ package main
 
 import (
 	"net"
+	"path/filepath"
 	"strconv"
 	"time"
 
 	"github.com/stampd/stampd/uplink"
+	"github.com/stampd/stampd/uplink/est"
 )
 
 // Config is every setting of the agent. A file overrides [defaultConfig]; `stampd config show` prints the result. The
@@ -53,7 +55,8 @@ type UplinkConfig struct {
 	ServerName         string        `toml:"server_name" comment:"Name in the backend's certificate. Empty: the host of backend."`
 	Cert               string        `toml:"cert" comment:"The terminal's certificate chain, PEM. Read again when the file changes. Must be set when backend is, as the next two."`
 	Key                string        `toml:"key" comment:"The certificate's private key, PEM."`
-	CA                 string        `toml:"ca" comment:"The authorities that the backend's certificate may come from, PEM. The system's are never used."`
+	CA                 string        `toml:"ca" comment:"The authorities that the certificates of the backend and of the EST server may come from, PEM. The system's are never used."`
+	EST                string        `toml:"est" comment:"Address of the server that renews the certificate (EST, RFC 7030), host:port or https://host:port. Empty: it is not renewed."`
 	Window             int           `toml:"window" comment:"Batches on their way without an answer, 1 to 64. 8 of 256KiB fill a link of 16 Mbit/s with 1 s of delay."`
 	BatchSize          ByteSize      `toml:"batch_size" comment:"Size of a batch, 4KiB to 256KiB. Above 256KiB the backend refuses it."`
 	BackoffMin         Duration      `toml:"backoff_min" comment:"Wait before the second attempt, 100ms to backoff_max. Doubled at each failure, with full jitter."`
@@ -166,6 +169,11 @@ func (c *Config) check(ck *checker) {
 		ck.path("uplink.cert", u.Cert)
 		ck.path("uplink.key", u.Key)
 		ck.path("uplink.ca", u.CA)
+	}
+	if u.EST != "" {
+		_, err := est.ParseAddress(u.EST)
+		ck.that(err == nil, "uplink.est", `want host:port or https://host:port, such as "est.example:8444"`)
+		ck.that(u.Cert == "" || filepath.Clean(u.Cert) != filepath.Clean(u.Key), "uplink.key", "must be another file than uplink.cert, when uplink.est is set")
 	}
 	ck.integer("uplink.window", int64(u.Window), 1, 64)
 	ck.size("uplink.batch_size", u.BatchSize, 4*KiB, 256*KiB)

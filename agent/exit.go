@@ -5,12 +5,14 @@ package main
 import (
 	"context"
 	"errors"
+	"time"
 
 	"connectrpc.com/connect"
 
 	"github.com/stampd/stampd/agent/localapi"
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/uplink/cli"
+	"github.com/stampd/stampd/uplink/est"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -22,6 +24,8 @@ func explain(err error) cli.Fault {
 	var unreachable *unreachableError
 	var setting *settingError
 	var answer *connect.Error
+	var refused *est.RefusedError
+	var later *est.LaterError
 	switch {
 	case f.Exit == cli.ExitUsage:
 	case errors.As(err, &unreachable):
@@ -30,6 +34,10 @@ func explain(err error) cli.Fault {
 		f.Reason = "CONFIG"
 	case errors.As(err, &answer):
 		return explainAnswer(answer)
+	case errors.As(err, &refused):
+		f.Reason, f.Exit = "REFUSED", cli.ExitRefused
+	case errors.As(err, &later):
+		f.Reason, f.Hint, f.Exit = "LATER", "run it again in "+span(max(later.After, time.Minute))+": the token stays good", cli.ExitTimeout
 	case errors.Is(err, errNotFlushed):
 		f.Reason, f.Exit = "NOT_FLUSHED", cli.ExitTimeout
 	case errors.Is(err, errNotWhole):

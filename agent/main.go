@@ -31,6 +31,7 @@ the backend.
 	root.PersistentFlags().String("config", "", "config file (default "+defaultConfigPath+" if it exists)")
 	root.AddCommand(
 		newRunCommand(v),
+		newEnrollCommand(),
 		newConfigCommand(),
 		newStatusCommand(),
 		newPaymentCommand(),

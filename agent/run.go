@@ -21,6 +21,7 @@ import (
 	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink"
 	"github.com/stampd/stampd/uplink/block"
+	"github.com/stampd/stampd/uplink/est"
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
 )
@@ -43,6 +44,7 @@ type agent struct {
 	withoutKey string // the queue file that was set aside because its key was gone; empty when none was
 	ledger     *ledger.Ledger
 	uplink     *uplink.Client
+	renewer    *est.Renewer
 	board      *hal.Board
 	collector  *collect.Collector
 	api        *localapi.Server
@@ -94,6 +96,7 @@ func (a *agent) build() error {
 		Alarm:              a.audit,
 		Log:                a.log.With().Str("part", "uplink").Logger(),
 	})
+	a.renewer = a.newRenewer(own)
 	a.ledger, err = ledger.New(ledger.Options{
 		Queue: a.queue,
 		Guard: a.guard,
@@ -133,6 +136,7 @@ func (a *agent) build() error {
 		Guard:     a.guard,
 		Queue:     a.queue,
 		Uplink:    a.uplink,
+		Renewer:   a.renewer,
 		Board:     a.board,
 		Settle:    a.collector.Flush,
 		Log:       a.log.With().Str("part", "local API").Logger(),
@@ -152,6 +156,9 @@ func (a *agent) serve(ctx context.Context) error {
 	defer stopSending()
 	var collector, sender sync.WaitGroup
 	sender.Go(func() { _ = a.uplink.Run(sending) })
+	if a.cfg.Uplink.Backend != "" {
+		collector.Go(func() { a.renewer.Run(collecting) })
+	}
 	collector.Go(func() { a.collector.Run(collecting) })
 	collector.Go(func() { a.watchClock(collecting) })
 	collector.Go(func() { a.reportSetAside(collecting) })

@@ -70,6 +70,49 @@ stampd 1, terminal t of merchant m, up 0 s
   hardware  unknown
   security  requests refused for cardholder data: 0, FIPS 140-3 mode off
 `},
+		"certificate": {&wire.StatusResponse{
+			Version: "1", TerminalId: "t", MerchantId: "m",
+			Certificate: &wire.CertificateStatus{
+				State:          wire.CertificateState_CERTIFICATE_STATE_VALID,
+				NotAfterUnixMs: new(int64(1_798_761_600_000)), RenewUnixMs: new(int64(1_796_169_600_000)),
+			},
+		}, `
+stampd 1, terminal t of merchant m, up 0 s
+  uplink    unknown
+  identity  certificate until 2027-01-01, to be renewed from 2026-12-02 on
+  backlog   unknown
+  queue     unknown
+  hardware  unknown
+  security  requests refused for cardholder data: 0, FIPS 140-3 mode off
+`},
+		"certificate not renewed": {&wire.StatusResponse{
+			Version: "1", TerminalId: "t", MerchantId: "m",
+			Certificate: &wire.CertificateStatus{
+				State: wire.CertificateState_CERTIFICATE_STATE_DUE, LastError: "no\nroute",
+				NotAfterUnixMs: new(int64(1_798_761_600_000)), RenewUnixMs: new(int64(1_796_169_600_000)),
+			},
+		}, `
+stampd 1, terminal t of merchant m, up 0 s
+  uplink    unknown
+  identity  certificate until 2027-01-01, to be renewed now
+            no route
+  backlog   unknown
+  queue     unknown
+  hardware  unknown
+  security  requests refused for cardholder data: 0, FIPS 140-3 mode off
+`},
+		"certificate expired": {&wire.StatusResponse{
+			Version: "1", TerminalId: "t", MerchantId: "m",
+			Certificate: &wire.CertificateStatus{State: wire.CertificateState_CERTIFICATE_STATE_EXPIRED, NotAfterUnixMs: new(int64(1_798_761_600_000))},
+		}, `
+stampd 1, terminal t of merchant m, up 0 s
+  uplink    unknown
+  identity  certificate expired on 2027-01-01
+  backlog   unknown
+  queue     unknown
+  hardware  unknown
+  security  requests refused for cardholder data: 0, FIPS 140-3 mode off
+`},
 		"disabled": {&wire.StatusResponse{
 			Version: "1", TerminalId: "t", MerchantId: "m", Uplink: &wire.UplinkStatus{State: wire.UplinkState_UPLINK_STATE_DISABLED},
 			Lanes: []*wire.LaneStatus{{Lane: wire.Lane_LANE_LEDGER}}, Queue: &wire.QueueStatus{Path: "/q"}, Parts: []*wire.PartStatus{{Part: "host", Found: true}},

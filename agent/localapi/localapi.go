@@ -23,6 +23,7 @@ import (
 	"github.com/stampd/stampd/loyalty/ledger"
 	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink"
+	"github.com/stampd/stampd/uplink/est"
 	"github.com/stampd/stampd/uplink/identity"
 )
 
@@ -56,6 +57,7 @@ type Options struct {
 	Guard    *pci.Guard
 	Queue    *buffer.Queue
 	Uplink   *uplink.Client
+	Renewer  *est.Renewer // of the terminal's certificate; nil means that nothing is known of it
 	Board    *hal.Board
 	Settle   func() // hands over the readings that are held back, before a flush
 	Log      zerolog.Logger

@@ -32,6 +32,9 @@ func (s *Server) status(context.Context, *wire.StatusRequest) (*wire.StatusRespo
 			Dropped:     q.Dropped,
 		},
 	}
+	if s.Renewer != nil {
+		res.Certificate = s.Renewer.Status()
+	}
 	if q.Fault != nil {
 		res.Queue.Fault = q.Fault.Error()
 	}

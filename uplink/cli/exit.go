@@ -27,9 +27,9 @@ func (e Exit) Meaning() string {
 	case ExitFailure:
 		return "it did not work; the error says why"
 	case ExitRefused:
-		return "the agent refused the request, and will refuse the same again"
+		return "the request was refused, and the same will be refused again"
 	case ExitUnreachable:
-		return "the agent does not run, or this user may not ask it"
+		return "the agent does not run, or this user may not ask it; or no server answers"
 	case ExitTimeout:
 		return "no answer, or not in time; whether it was done is not known"
 	case ExitUsage:
