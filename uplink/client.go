@@ -15,6 +15,7 @@ import (
 type Client struct {
 	Options
 	meter     meter
+	tickets   tickets
 	allowance allowance
 	hurry     chan struct{} // asks for an attempt now
 

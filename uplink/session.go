@@ -53,6 +53,7 @@ func (c *Client) session(ctx context.Context) error {
 		return identityFailure(err)
 	}
 	judgeBy(c.Clock, tlsConfig)
+	tlsConfig.ClientSessionCache = c.tickets.of(tlsConfig)
 	secure, err := c.dial(ctx, tlsConfig)
 	if err != nil {
 		return err

@@ -37,6 +37,8 @@ const (
 )
 
 const (
+	// authorityName is short: it is in every certificate, and in the gateway's request for one.
+	authorityName = "stampd CA"
 	// authorityLife is 10 years, leap days included.
 	authorityLife = 3653 * 24 * time.Hour
 	leafLife      = 90 * 24 * time.Hour
@@ -75,7 +77,8 @@ func Init(dir string) error {
 	now := time.Now()
 	template := &x509.Certificate{
 		SerialNumber:          newSerial(),
-		Subject:               pkix.Name{CommonName: "stampd development CA"},
+		Subject:               pkix.Name{CommonName: authorityName},
+		SubjectKeyId:          newKeyID(),
 		NotBefore:             now.Add(-backdate),
 		NotAfter:              now.Add(authorityLife),
 		KeyUsage:              x509.KeyUsageCertSign | x509.KeyUsageCRLSign,

@@ -71,7 +71,7 @@ func TestHandshake(t *testing.T) {
 				}
 				return []tls.Certificate{p}
 			}
-			c, s := net.Pipe()
+			c, s := loopback(t)
 			defer c.Close()
 			defer s.Close()
 			client := tls.Client(c, &tls.Config{RootCAs: roots, ServerName: tt.host, Certificates: pair(tt.terminal, TerminalCertFile, TerminalKeyFile)})
@@ -98,6 +98,24 @@ func TestHandshake(t *testing.T) {
 			}
 		})
 	}
+}
+
+// loopback returns both ends of a TCP connection. A pipe would not do: its writer waits for the reader, and a peer that
+// gives up has something to write.
+func loopback(t *testing.T) (client, server net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if client, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	return client, server
 }
 
 func TestCertificates(t *testing.T) {

@@ -57,9 +57,19 @@ func (a *Authority) sign(template *x509.Certificate, key *ecdsa.PublicKey, life 
 	return der, nil
 }
 
-// newSerial returns 128 random bits (RFC 5280, section 4.1.2.2, allows up to 160).
+// newSerial returns 70 random bits in 9 bytes. RFC 5280, section 4.1.2.2, allows up to 20; each travels in every full
+// handshake, and 64 random bits are what public authorities must have.
 func newSerial() *big.Int {
-	var b [16]byte
-	rand.Read(b[:]) // never fails since Go 1.24
+	var b [9]byte
+	rand.Read(b[:])         // never fails since Go 1.24
+	b[0] = b[0]&0x3f | 0x40 // positive, and always as long
 	return new(big.Int).SetBytes(b[:])
+}
+
+// newKeyID returns a key identifier of 64 bits (RFC 5280, section 4.2.1.2, has one of that length as its second method,
+// and asks only that it is unique). It comes back in each certificate that the authority signs.
+func newKeyID() []byte {
+	id := make([]byte, 8)
+	rand.Read(id) // never fails since Go 1.24
+	return id
 }

@@ -15,8 +15,9 @@ const (
 	maxMessage = 512 << 10
 	// maxReply is ample for an ack that rejects every record of its batches.
 	maxReply = 1 << 20
-	// window is the flow control window of a stream and of a connection. A fixed one needs no pings to find its size.
-	window = 64 << 10
+	// window is the flow control window of a stream and of a connection: HTTP/2's own, which needs no word to set. A fixed
+	// one needs no pings to find its size.
+	window = 1<<16 - 1
 	// connectWait is how long a connection may take to shake hands.
 	connectWait = 20 * time.Second
 	// idleWait is how long a connection may be without a stream.

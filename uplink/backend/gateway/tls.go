@@ -15,7 +15,7 @@ import (
 )
 
 // LoadTLS returns the TLS settings of the gateway: TLS 1.3 only, a certificate of the authority in caFile demanded of
-// everybody, and no session tickets, because Go's carry the client's chain and cost more than a full handshake.
+// everybody, and sessions that are resumed with tickets of 16 bytes.
 // The error wraps [os.ErrNotExist] when a file is missing.
 //
 // The files are read again at the first handshake after one of them has changed. Files that can't be used are logged, and
@@ -27,13 +27,15 @@ func LoadTLS(certFile, keyFile, caFile string, logger zerolog.Logger) (*tls.Conf
 	if f.pair, f.pool, err = f.load(); err != nil {
 		return nil, err
 	}
+	sessions := newTickets()
 	cfg := &tls.Config{
-		Certificates:           []tls.Certificate{f.pair},
-		ClientAuth:             tls.RequireAndVerifyClientCert,
-		ClientCAs:              f.pool,
-		CurvePreferences:       identity.Curves(),
-		MinVersion:             tls.VersionTLS13,
-		SessionTicketsDisabled: true,
+		Certificates:     []tls.Certificate{f.pair},
+		ClientAuth:       tls.RequireAndVerifyClientCert,
+		ClientCAs:        f.pool,
+		CurvePreferences: identity.Curves(),
+		MinVersion:       tls.VersionTLS13,
+		WrapSession:      sessions.wrap,
+		UnwrapSession:    sessions.unwrap,
 	}
 	cfg.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) {
 		now := cfg.Clone()
