@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -16,10 +17,11 @@ import (
 func newCACommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "ca",
-		Short: "Make development certificates",
-		Long: `Make development certificates: an authority in a folder, and certificates of the
-server and of terminals by it. It is not meant for a fleet: its key lies in a file,
-and it revokes nothing.`,
+		Short: "Make a certificate authority, and certificates by it",
+		Long: `Make an authority in a folder, and certificates of the server and of terminals by it.
+Its key lies in a file: a fleet's authority wants its key in hardware. Terminals get
+their certificates from 'stampd-backend serve --est-listen' too, and 'stampd-backend
+deny' keeps out who has one.`,
 		Example: `  stampd-backend ca init ./ca
   stampd-backend ca issue ./ca --terminal t1 --merchant corner-cafe --out ./t1`,
 	}
@@ -40,8 +42,13 @@ is, and the command fails.`,
 			if err := ca.Init(args[0]); err != nil {
 				return remedyCA(err, args[0])
 			}
-			fmt.Fprintf(cmd.OutOrStdout(), "certificate authority made: %s\n", filepath.Join(args[0], ca.CertFile))
-			return nil
+			authority, err := ca.Load(args[0])
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "certificate authority made: %s\nSHA-256 fingerprint: %x\n",
+				filepath.Join(args[0], ca.CertFile), sha256.Sum256(authority.Certificate().Raw))
+			return err
 		},
 	}
 }

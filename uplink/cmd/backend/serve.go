@@ -3,6 +3,7 @@ package main
 import (
 	"net"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -16,10 +17,15 @@ func newServeCommand(v cli.Version) *cobra.Command {
 		Short: "Serve terminals until SIGTERM or SIGINT",
 		Long: `Serve terminals until SIGTERM or SIGINT. A terminal is who its certificate says.
 What it sends is on disk before it is told so, and lands as Parquet files. A stop
-takes at most 5 seconds; a kill at any time loses nothing.`,
+takes at most 5 seconds; a kill at any time loses nothing.
+
+With --est-listen it also gives terminals their certificates, over EST (RFC 7030): the
+first for a token that 'stampd-backend token new' makes, later ones for the one before.
+Renewed files of --cert, --key and --ca are used without a restart, and so are changes
+by 'stampd-backend token' and 'stampd-backend deny'.`,
 		Example: `  stampd-backend serve --dir ./data --cert ./server/server.pem --key ./server/server.key --ca ./server/ca.pem
   stampd-backend serve --listen :8443 --dir /var/lib/stampd-backend --roll-rows 1000000 --roll-every 5m \
-    --cert server.pem --key server.key --ca ca.pem`,
+    --cert server.pem --key server.key --ca ca.pem --est-listen :8444 --ca-dir ./ca`,
 	}
 	var o backend.Options
 	var format string
@@ -29,6 +35,9 @@ takes at most 5 seconds; a kill at any time loses nothing.`,
 	flags.StringVar(&o.CertFile, "cert", "", "the server's certificate, PEM (required)")
 	flags.StringVar(&o.KeyFile, "key", "", "the key of the server's certificate, PEM (required)")
 	flags.StringVar(&o.CAFile, "ca", "", "the authority that terminals' certificates must come from, PEM (required)")
+	flags.StringVar(&o.ESTListen, "est-listen", "", "address to enrol terminals on, by EST (default: none is enrolled)")
+	flags.StringVar(&o.CADir, "ca-dir", "", "folder of the authority that issues their certificates (required with --est-listen)")
+	flags.DurationVar(&o.CertLife, "cert-life", 90*24*time.Hour, "how long these certificates last")
 	flags.StringVar(&o.LandDir, "land-dir", "", "folder to land Parquet files in (default DIR/parquet)")
 	flags.IntVar(&o.RollRows, "roll-rows", 100_000, "rows after which new files are begun")
 	flags.DurationVar(&o.RollEvery, "roll-every", 10e9, "how long a row waits at most to be landed")
@@ -57,6 +66,12 @@ takes at most 5 seconds; a kill at any time loses nothing.`,
 	return cmd
 }
 
+// What --cert-life may be.
+const (
+	minCertLife = time.Minute
+	maxCertLife = 366 * 24 * time.Hour
+)
+
 // checkServe returns an error when a flag has a value that makes no sense.
 func checkServe(cmd *cobra.Command, o backend.Options, format string) error {
 	switch {
@@ -67,8 +82,18 @@ func checkServe(cmd *cobra.Command, o backend.Options, format string) error {
 	case o.RollEvery <= 0:
 		return &cli.UsageError{Problem: "cannot use --roll-every: want a time above 0", Remedy: "for example 10s or 5m"}
 	}
+	const remedy = "for example 127.0.0.1:8443, or :8443 for every address of this machine"
 	if _, _, err := net.SplitHostPort(o.Listen); err != nil {
-		return &cli.UsageError{Problem: "cannot use --listen: want host:port", Remedy: "for example 127.0.0.1:8443, or :8443 for every address of this machine"}
+		return &cli.UsageError{Problem: "cannot use --listen: want host:port", Remedy: remedy}
+	}
+	if _, _, err := net.SplitHostPort(o.ESTListen); err != nil && o.ESTListen != "" {
+		return &cli.UsageError{Problem: "cannot use --est-listen: want host:port", Remedy: remedy}
+	}
+	switch {
+	case (o.ESTListen == "") != (o.CADir == ""):
+		return &cli.UsageError{Problem: "want both --est-listen and --ca-dir, or neither", Remedy: cli.SeeHelp(cmd)}
+	case o.CertLife < minCertLife || o.CertLife > maxCertLife:
+		return &cli.UsageError{Problem: "cannot use --cert-life: want 1m to 8784h", Remedy: "for example 2160h, which is 90 days"}
 	}
 	return nil
 }
