@@ -13,11 +13,12 @@ import (
 // order, which is little endian on every terminal.
 type pages struct {
 	raw     []byte
-	size    int    // of a page
-	end     uint64 // pages from here on are not in use
-	seen    []bool // pages that a walk has come to
-	touched int    // bytes that were looked at since pages were let go of
-	damaged int    // pages and entries that were needed and make no sense
+	size    int      // of a page
+	end     uint64   // pages from here on are not in use
+	seen    []bool   // pages that a walk has come to
+	touched int      // bytes that were looked at since pages were let go of
+	damaged int      // pages and entries that were needed and make no sense
+	blamed  []uint64 // some of the pages that these are in
 }
 
 const (
@@ -80,7 +81,11 @@ func (p *pages) check() error {
 	})
 	p.freelist(le.Uint64(m[32:]))
 	if p.damaged > 0 {
-		return fmt.Errorf("%w: %d of its pages or entries make no sense", errDamaged, p.damaged)
+		where := ""
+		if len(p.blamed) > 0 {
+			where = fmt.Sprintf(", in pages %d", p.blamed)
+		}
+		return fmt.Errorf("%w: %d of its pages or entries make no sense%s", errDamaged, p.damaged, where)
 	}
 	return nil
 }

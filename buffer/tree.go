@@ -1,6 +1,9 @@
 package buffer
 
-import "bytes"
+import (
+	"bytes"
+	"slices"
+)
 
 // element is one entry of a leaf page.
 type element struct {
@@ -81,9 +84,11 @@ func (p *pages) walk(root uint64, fn func(element)) { p.descend(root, true, nil,
 
 // descend walks a page whose keys must be at least low and below high; nil is no bound.
 func (p *pages) descend(id uint64, root bool, low, high []byte, fn func(element)) {
+	before := p.damaged
 	b := p.page(id)
 	if b == nil || p.seen[id] {
 		p.damaged++
+		p.blame(id, before)
 		return
 	}
 	if over := uint64(le.Uint32(b[12:])); id+over >= p.end {
@@ -100,26 +105,45 @@ func (p *pages) descend(id uint64, root bool, low, high []byte, fn func(element)
 	case count == 0 && (!root || flags != flagLeaf):
 		p.damaged++
 	case flags == flagLeaf:
-		for _, e := range p.leaf(b) {
+		elements := p.leaf(b)
+		for _, e := range elements {
 			if bytes.Compare(e.key, low) < 0 || high != nil && bytes.Compare(e.key, high) >= 0 {
 				p.damaged++
 			}
+		}
+		p.blame(id, before)
+		for _, e := range elements {
 			fn(e)
 		}
+		return
 	case flags == flagBranch:
 		children := p.branch(b)
+		ends := make([][]byte, len(children))
 		for i, c := range children {
-			end := high
+			ends[i] = high
 			if i+1 < len(children) {
-				end = children[i+1].first
+				ends[i] = children[i+1].first
 			}
-			if end != nil && bytes.Compare(c.first, end) >= 0 {
+			if ends[i] != nil && bytes.Compare(c.first, ends[i]) >= 0 {
 				p.damaged++
 			}
-			p.descend(c.page, false, c.first, end, fn)
 		}
+		p.blame(id, before)
+		for i, c := range children {
+			p.descend(c.page, false, c.first, ends[i], fn)
+		}
+		return
 	default:
 		p.damaged++
+	}
+	p.blame(id, before)
+}
+
+// blame notes a page in which something was found to make no sense.
+func (p *pages) blame(id uint64, before int) {
+	const most = 8 // to be named
+	if p.damaged > before && len(p.blamed) < most && !slices.Contains(p.blamed, id) {
+		p.blamed = append(p.blamed, id)
 	}
 }
 
