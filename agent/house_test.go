@@ -46,6 +46,7 @@ var floors = map[string]int{
 	"uplink/file":             1,
 	"uplink/identity":         1,
 	"uplink/keypair":          1,
+	"uplink/packing":          1,
 	"uplink/pkcs7":            1,
 	"uplink/wire":             1,
 	"uplink/wire/wireconnect": 1,

@@ -25,6 +25,11 @@ func (s *session) sendBatch(c *cursor) (bool, error) {
 		return false, nil
 	}
 	batch.RoundTripMs, s.roundTrip = s.roundTrip, nil
+	if c.id.Lane == buffer.Ledger && s.packing {
+		if packed := c.pack.Pack(batch.Records); packed != nil {
+			batch.Packed, batch.Records = packed, nil
+		}
+	}
 	s.owing.Lock()
 	c.depart(end)
 	s.stall.Reset(s.StallAfter)

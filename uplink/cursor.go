@@ -5,12 +5,14 @@ import (
 	"sync"
 
 	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/uplink/packing"
 )
 
 // cursor is how far one lane has come in one session.
 type cursor struct {
 	id    buffer.LaneID
 	index uint32 // its place in Hello.lanes
+	pack  packing.Packer
 
 	mu       sync.Mutex // guards everything below
 	sent     uint64     // everything up to here was sent

@@ -65,6 +65,7 @@ func (s *session) welcomed(ctx context.Context, w *wire.Welcome, states []buffer
 	}
 	s.stall.Stop()
 	s.learn(w)
+	s.packing = w.GetPacking() >= 1
 	for i, mark := range w.GetWatermarks() {
 		c, held := s.lanes[i], states[i]
 		if mark.GetThrough() >= held.Next {

@@ -39,6 +39,8 @@ type session struct {
 	lanes  []*cursor
 	acks   chan struct{} // a token when an ack has made room in the window
 
+	packing bool // the backend reads packed records
+
 	asked     *int64  // Hello.clock.boot_ms
 	roundTrip *uint32 // milliseconds from then to the Welcome, until the backend was told
 

@@ -391,7 +391,10 @@ type Batch struct {
 	Lost []*SeqRange `protobuf:"bytes,5,rep,name=lost,proto3" json:"lost,omitempty"`
 	// How long after Hello.clock was read the Welcome came, by the terminal's clock since boot: milliseconds. It bounds how
 	// old Hello.clock was when the backend got it. Range: >= 0. Set in the first batch of a stream; unset means unknown.
-	RoundTripMs   *uint32 `protobuf:"varint,6,opt,name=round_trip_ms,json=roundTripMs,proto3,oneof" json:"round_trip_ms,omitempty"`
+	RoundTripMs *uint32 `protobuf:"varint,6,opt,name=round_trip_ms,json=roundTripMs,proto3,oneof" json:"round_trip_ms,omitempty"`
+	// The records in fewer bytes, as package uplink/packing writes them, in place of records. In the ledger lane only, and
+	// only to a backend whose Welcome says that it reads them.
+	Packed        []byte `protobuf:"bytes,7,opt,name=packed,proto3" json:"packed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -466,6 +469,13 @@ func (x *Batch) GetRoundTripMs() uint32 {
 		return *x.RoundTripMs
 	}
 	return 0
+}
+
+func (x *Batch) GetPacked() []byte {
+	if x != nil {
+		return x.Packed
+	}
+	return nil
 }
 
 // SeqRange is the numbers from `from` to `to`, both included.
@@ -616,7 +626,9 @@ type Welcome struct {
 	// One per Hello.lanes, in the same order.
 	Watermarks []*Watermark `protobuf:"bytes,1,rep,name=watermarks,proto3" json:"watermarks,omitempty"`
 	// Wall clock of the backend: milliseconds since 1970-01-01T00:00:00Z. Always set.
-	ServerUnixMs  int64 `protobuf:"varint,2,opt,name=server_unix_ms,json=serverUnixMs,proto3" json:"server_unix_ms,omitempty"`
+	ServerUnixMs int64 `protobuf:"varint,2,opt,name=server_unix_ms,json=serverUnixMs,proto3" json:"server_unix_ms,omitempty"`
+	// The latest version of Batch.packed that the backend reads: 1. Range: 0 to 1; 0 means that it reads records only.
+	Packing       uint32 `protobuf:"varint,3,opt,name=packing,proto3" json:"packing,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -661,6 +673,13 @@ func (x *Welcome) GetWatermarks() []*Watermark {
 func (x *Welcome) GetServerUnixMs() int64 {
 	if x != nil {
 		return x.ServerUnixMs
+	}
+	return 0
+}
+
+func (x *Welcome) GetPacking() uint32 {
+	if x != nil {
+		return x.Packing
 	}
 	return 0
 }
@@ -868,7 +887,7 @@ const file_uplink_proto_rawDesc = "" +
 	"\x04lane\x18\x01 \x01(\x0e2\x0f.stampd.v1.LaneR\x04lane\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\fR\x05epoch\x12\x16\n" +
 	"\x06oldest\x18\x03 \x01(\x04R\x06oldest\x12\x12\n" +
-	"\x04next\x18\x04 \x01(\x04R\x04next\"\xd7\x01\n" +
+	"\x04next\x18\x04 \x01(\x04R\x04next\"\xef\x01\n" +
 	"\x05Batch\x12\x1d\n" +
 	"\n" +
 	"lane_index\x18\x01 \x01(\rR\tlaneIndex\x12\x1b\n" +
@@ -876,7 +895,8 @@ const file_uplink_proto_rawDesc = "" +
 	"\arecords\x18\x03 \x03(\fR\arecords\x12\x14\n" +
 	"\x05chain\x18\x04 \x01(\fR\x05chain\x12'\n" +
 	"\x04lost\x18\x05 \x03(\v2\x13.stampd.v1.SeqRangeR\x04lost\x12'\n" +
-	"\rround_trip_ms\x18\x06 \x01(\rH\x00R\vroundTripMs\x88\x01\x01B\x10\n" +
+	"\rround_trip_ms\x18\x06 \x01(\rH\x00R\vroundTripMs\x88\x01\x01\x12\x16\n" +
+	"\x06packed\x18\a \x01(\fR\x06packedB\x10\n" +
 	"\x0e_round_trip_ms\".\n" +
 	"\bSeqRange\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
@@ -885,12 +905,13 @@ const file_uplink_proto_rawDesc = "" +
 	"ToTerminal\x12.\n" +
 	"\awelcome\x18\x01 \x01(\v2\x12.stampd.v1.WelcomeH\x00R\awelcome\x12\"\n" +
 	"\x03ack\x18\x02 \x01(\v2\x0e.stampd.v1.AckH\x00R\x03ackB\t\n" +
-	"\amessage\"e\n" +
+	"\amessage\"\x7f\n" +
 	"\aWelcome\x124\n" +
 	"\n" +
 	"watermarks\x18\x01 \x03(\v2\x14.stampd.v1.WatermarkR\n" +
 	"watermarks\x12$\n" +
-	"\x0eserver_unix_ms\x18\x02 \x01(\x03R\fserverUnixMs\";\n" +
+	"\x0eserver_unix_ms\x18\x02 \x01(\x03R\fserverUnixMs\x12\x18\n" +
+	"\apacking\x18\x03 \x01(\rR\apacking\";\n" +
 	"\tWatermark\x12\x18\n" +
 	"\athrough\x18\x01 \x01(\x04R\athrough\x12\x14\n" +
 	"\x05chain\x18\x02 \x01(\fR\x05chain\"\x81\x01\n" +

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stampd/stampd/uplink/backend/eventlog"
 	"github.com/stampd/stampd/uplink/identity"
+	"github.com/stampd/stampd/uplink/packing"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -35,6 +36,7 @@ type stream struct {
 	id       identity.ID
 	version  string
 	lanes    []eventlog.LaneKey
+	unpack   []packing.Unpacker     // one for each of lanes
 	received <-chan *wire.ToBackend // closed after the last message
 	end      error                  // why it was closed; read only after that
 	alarmed  bool                   // a chain that differs was logged
@@ -159,6 +161,7 @@ func (s *stream) hello() (*wire.Hello, error) {
 			return nil, status.Error(codes.InvalidArgument, "Hello: "+err.Error())
 		}
 		s.lanes, s.version = lanes, hello.AgentVersion
+		s.unpack = make([]packing.Unpacker, len(lanes))
 		s.greet(hello, s.now())
 		return hello, nil
 	}
@@ -171,7 +174,7 @@ func (s *stream) welcome(hello *wire.Hello) error {
 		s.logger.Error().Err(err).Msg("cannot serve")
 		return status.Error(codes.Unavailable, "the backend can't read what it has stored")
 	}
-	welcome := &wire.Welcome{ServerUnixMs: s.now().UnixMilli()}
+	welcome := &wire.Welcome{ServerUnixMs: s.now().UnixMilli(), Packing: 1}
 	for i, m := range marks {
 		w := &wire.Watermark{Through: m.Through}
 		if m.Through > 0 {
@@ -254,13 +257,17 @@ func (s *stream) batch(b *wire.Batch) (eventlog.Batch, error) {
 	if b.LaneIndex >= uint32(len(s.lanes)) {
 		return eventlog.Batch{}, status.Error(codes.InvalidArgument, "lane_index is not in Hello's list")
 	}
+	records, err := s.records(b)
+	if err != nil {
+		return eventlog.Batch{}, err
+	}
 	lane := s.lanes[b.LaneIndex]
 	out := eventlog.Batch{
 		ID:           s.id,
 		Epoch:        lane.Epoch,
 		Lane:         lane.Lane,
 		FirstSeq:     b.FirstSeq,
-		Records:      b.Records,
+		Records:      records,
 		Chain:        b.Chain,
 		Boot:         s.boot,
 		Received:     s.now(),
@@ -271,6 +278,25 @@ func (s *stream) batch(b *wire.Batch) (eventlog.Batch, error) {
 		out.Lost = append(out.Lost, eventlog.Range{From: r.GetFrom(), To: r.GetTo()})
 	}
 	return out, nil
+}
+
+// records returns the records of a batch, packed or not.
+func (s *stream) records(b *wire.Batch) ([][]byte, error) {
+	unpack, ledger := &s.unpack[b.LaneIndex], s.lanes[b.LaneIndex].Lane == wire.Lane_LANE_LEDGER
+	switch {
+	case len(b.Packed) == 0 && ledger:
+		unpack.Skip(b.Records)
+		fallthrough
+	case len(b.Packed) == 0:
+		return b.Records, nil
+	case len(b.Records) > 0 || !ledger:
+		return nil, status.Error(codes.InvalidArgument, "a batch is packed that may not be")
+	}
+	records, err := unpack.Unpack(b.Packed, eventlog.MaxRecords, maxMessage)
+	if err != nil {
+		return nil, status.Error(codes.InvalidArgument, "a batch can't be unpacked")
+	}
+	return records, nil
 }
 
 // acknowledge sends one ack for each lane that has results.
