@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -28,10 +27,9 @@ func (s *session) explain(err error) error {
 	f := &Failure{Stage: wire.UplinkStage_UPLINK_STAGE_GRPC, cause: err}
 	if alert, ok := s.secure.alert(); ok {
 		f.Problem = "the backend ends the connection: " + alert
-		if slices.Contains(certificateAlerts, alert) {
+		if remedy, ok := certificateRemedy(alert); ok {
 			f.Stage = wire.UplinkStage_UPLINK_STAGE_IDENTITY
-			f.Problem = "the backend does not accept this terminal's certificate: " + alert
-			f.Remedy = "it has expired, was revoked, or is of another authority than the backend's; the backend's log says which"
+			f.Problem, f.Remedy = "the backend does not accept this terminal's certificate: "+alert, remedy
 		}
 		return f
 	}

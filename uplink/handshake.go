@@ -94,11 +94,21 @@ func remoteAlert(err error) (text string, ok bool) {
 	return "", false
 }
 
-// certificateAlerts are what a backend says in TLS about a terminal's certificate (RFC 8446, section 6.2), as package
-// crypto/tls puts it.
-var certificateAlerts = []string{
-	"bad certificate", "unsupported certificate", "revoked certificate", "expired certificate", "unknown certificate",
-	"unknown certificate authority", "access denied", "certificate required",
+// certificateRemedy returns what to do about what a backend says in TLS about a terminal's certificate (RFC 8446, section
+// 6.2), as package crypto/tls puts it; ok is false when it is not about that. The reference backend says "bad certificate"
+// of a terminal on its deny list and of none else: package crypto/tls lets it choose no other word.
+func certificateRemedy(alert string) (remedy string, ok bool) {
+	switch alert {
+	case "bad certificate", "revoked certificate", "access denied":
+		return "the terminal or its certificate is on the backend's deny list: 'stampd-backend deny list' has the reason; what is queued is kept", true
+	case "expired certificate":
+		return "it has expired, or one of the two clocks is wrong; 'stampd enroll' gets another, for a token", true
+	case "unknown certificate authority", "certificate required":
+		return "it is of another authority than the backend's; 'stampd enroll --force' gets another, for a token", true
+	case "unsupported certificate", "unknown certificate":
+		return "the backend's log says why", true
+	}
+	return "", false
 }
 
 // namesOf returns the names in a certificate, as they may stand in an error.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"os"
 	"path/filepath"
@@ -53,9 +54,7 @@ func TestDeniedAtTheHandshake(t *testing.T) {
 			if _, err := b.shake(b.clientTLS(cert)); !refusedBy(err, badCertificate) {
 				t.Errorf("denied: %v, want the alert bad_certificate", err)
 			}
-			if !b.out.contains("on the deny list") {
-				t.Error("the log does not say why")
-			}
+			b.out.await(t, fmt.Sprintf("with certificate %x is on the deny list", cert.Leaf.SerialNumber))
 			if _, err := b.shake(b.clientTLS(issue(t, b.ca, "m1", "t2"))); err != nil {
 				t.Errorf("another terminal: %v", err)
 			}
@@ -66,6 +65,32 @@ func TestDeniedAtTheHandshake(t *testing.T) {
 				t.Errorf("after it was taken off the list: %v", err)
 			}
 		})
+	}
+}
+
+// A client that sends on, as one of TLS 1.3 may, is told all the same why it is refused.
+func TestDeniedHearsWhy(t *testing.T) {
+	b := start(t)
+	cert := issue(t, b.ca, "m1", "t1")
+	if _, err := b.deny.Add(deny.Certificate(cert.Leaf.SerialNumber)); err != nil {
+		t.Fatal(err)
+	}
+	cfg := b.clientTLS(cert)
+	cfg.ServerName, cfg.NextProtos = "127.0.0.1", []string{"h2"}
+	for range 10 {
+		conn, err := tls.Dial("tcp", b.addr, cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range 4 {
+			if _, err := conn.Write(make([]byte, 1000)); err != nil {
+				break
+			}
+		}
+		if _, err := conn.Read(make([]byte, 1)); !refusedBy(err, 42) {
+			t.Errorf("denied: %v, want the alert bad_certificate", err)
+		}
+		conn.Close()
 	}
 }
 

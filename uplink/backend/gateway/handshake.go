@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"time"
 
 	"github.com/rs/zerolog"
 	"google.golang.org/grpc/credentials"
@@ -35,6 +36,7 @@ func (c *creds) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, 
 	turn := &turnConn{Conn: conn, slots: c.slots}
 	secure, info, err := c.TransportCredentials.ServerHandshake(turn)
 	turn.finish()
+	turn.shaken = err == nil
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.logger.Warn().Stringer("remote", conn.RemoteAddr()).Err(err).Msg("connection refused")
 	}
@@ -54,11 +56,14 @@ type turnConn struct {
 	slots    chan struct{}
 	held     bool
 	answered bool
+	second   bool // the peer's second half has begun to arrive: its certificate
+	shaken   bool // hands
 }
 
 // Read takes a slot when bytes of the peer's first message have arrived.
 func (c *turnConn) Read(p []byte) (int, error) {
 	if c.answered {
+		c.second = true
 		return c.Conn.Read(p)
 	}
 	c.release()
@@ -76,6 +81,25 @@ func (c *turnConn) Write(p []byte) (int, error) {
 		c.finish()
 	}
 	return c.Conn.Write(p)
+}
+
+// What a peer whose handshake failed may still send before the connection is closed, and for how long.
+const (
+	lastWords    = 64 << 10
+	lastWordsFor = time.Second
+)
+
+// Close closes the connection. When the peer's certificate was refused it first reads what the peer, which takes itself
+// for admitted, has sent meanwhile: unread bytes would make the kernel answer with a reset, which takes the alert with it
+// that says why.
+func (c *turnConn) Close() error {
+	c.finish()
+	if c.second && !c.shaken {
+		if err := c.Conn.SetReadDeadline(time.Now().Add(lastWordsFor)); err == nil {
+			_, _ = io.CopyN(io.Discard, c.Conn, lastWords)
+		}
+	}
+	return c.Conn.Close()
 }
 
 // finish ends the part that needs a slot.

@@ -58,6 +58,16 @@ func (l *logBuffer) contains(s string) bool {
 	return bytes.Contains(l.b.Bytes(), []byte(s))
 }
 
+// await waits until a line with s was written.
+func (l *logBuffer) await(t *testing.T, s string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !l.contains(s); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("the log does not say %q", s)
+		}
+	}
+}
+
 func start(t *testing.T) *backend {
 	t.Helper()
 	b := &backend{t: t, ca: filepath.Join(t.TempDir(), "ca"), out: &logBuffer{}}
