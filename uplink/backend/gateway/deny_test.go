@@ -68,8 +68,8 @@ func TestDeniedAtTheHandshake(t *testing.T) {
 	}
 }
 
-// A client that sends on, as one of TLS 1.3 may, is told all the same why it is refused.
-func TestDeniedHearsWhy(t *testing.T) {
+// A client of TLS 1.3 takes itself for admitted, and sends. That must not fail before it has read why it is refused.
+func TestDeniedIsHeardOut(t *testing.T) {
 	b := start(t)
 	cert := issue(t, b.ca, "m1", "t1")
 	if _, err := b.deny.Add(deny.Certificate(cert.Leaf.SerialNumber)); err != nil {
@@ -82,13 +82,13 @@ func TestDeniedHearsWhy(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for range 4 {
-			if _, err := conn.Write(make([]byte, 1000)); err != nil {
-				break
-			}
-		}
 		if _, err := conn.Read(make([]byte, 1)); !refusedBy(err, 42) {
 			t.Errorf("denied: %v, want the alert bad_certificate", err)
+		}
+		for range 4 {
+			if _, err := conn.Write(make([]byte, 1000)); err != nil {
+				t.Fatalf("sending fails: %v", err)
+			}
 		}
 		conn.Close()
 	}
