@@ -25,32 +25,6 @@ type settings struct {
 	schedules schedules
 }
 
-// schedules is further lines of the sections uplink and telemetry; the zero schedules are the defaults.
-type schedules struct {
-	uplink, telemetry string
-}
-
-// quiet is a terminal that reads so rarely that readings do not disturb.
-func quiet() schedules {
-	return schedules{telemetry: `
-battery_every = "24h"
-host_every = "24h"
-app_every = "24h"
-block_every = "1h"`}
-}
-
-// rapidly is how much more often a rapid terminal does everything than one with the defaults.
-const rapidly = 30
-
-// rapid is a terminal with the default schedules divided by rapidly.
-func rapid() schedules {
-	return schedules{`keepalive = "10s"`, `
-battery_every = "2s"
-host_every = "2s"
-app_every = "10s"
-block_every = "10s"`}
-}
-
 // agent is a terminal: the stripped agent as a process, and a client of its socket.
 type agent struct {
 	*process

@@ -23,7 +23,11 @@ func measureSpill(ctx context.Context, l *lab) ([]figure, string, error) {
 	if err := l.serve(); err != nil {
 		return nil, "", err
 	}
-	a, err := l.newAgent(settings{queue: filepath.Join(d.dir, "online"), backend: l.address, schedules: rapid()})
+	rapid, err := l.rapid()
+	if err != nil {
+		return nil, "", err
+	}
+	a, err := l.newAgent(settings{queue: filepath.Join(d.dir, "online"), backend: l.address, schedules: rapid})
 	if err != nil {
 		return nil, "", err
 	}
