@@ -77,7 +77,7 @@ func (s *session) batchSize(lane buffer.Lane) int {
 	}
 	size := min(s.BatchBytes, telemetryBatch)
 	if room, limited := s.room(); limited {
-		size = int(min(int64(size), max(room-batchCost, 0)))
+		size = int(min(int64(size), payloadOf(room)))
 	}
 	return size
 }

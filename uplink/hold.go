@@ -37,6 +37,10 @@ func (a *allowance) today(day string) {
 // costOf returns about how many bytes a message of the given size costs on the wire, its ack included.
 func costOf(size int) int64 { return int64(size + size/mtu*segmentCost + batchCost) }
 
+// payloadOf returns how much payload a message may have that costs no more than room: a sixteenth is for the lengths of its
+// records.
+func payloadOf(room int64) int64 { return max(room-batchCost, 0) * mtu / (mtu + segmentCost) * 15 / 16 }
+
 // clockTime returns what the clock on the wall should show: by the backend's time, if it is known since boot, else by the
 // terminal's own, if that was ever set.
 func (c *Client) clockTime() (now time.Time, known bool) {
