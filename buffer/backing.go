@@ -35,20 +35,23 @@ func (b *backing) extend(used, need int64) {
 	}
 	f, err := os.OpenFile(b.path, os.O_RDWR, 0)
 	if err != nil {
+		b.bytes = math.MaxInt64
 		return
 	}
 	defer f.Close()
 	for b.bytes < target {
 		step := min(target-b.bytes, growStep)
 		err := syscall.Fallocate(int(f.Fd()), 0, b.bytes, step)
-		if errors.Is(err, syscall.EOPNOTSUPP) {
-			b.bytes = math.MaxInt64 // not to be had here: the disk has room, or says otherwise when it is written to
+		switch {
+		case err == nil:
+			b.bytes += step
+		case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+			b.bytes = max(b.bytes, used)
+			return
+		default: // not to be had here: the disk has room, or says otherwise when it is written to
+			b.bytes = math.MaxInt64
 			return
 		}
-		if err != nil {
-			return
-		}
-		b.bytes += step
 	}
 }
 

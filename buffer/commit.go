@@ -186,7 +186,7 @@ func (c *commit) apply(o *op) error {
 		return nil
 	}
 	if c.poured { // else there is room
-		if c.used() >= c.room(false) {
+		if c.used() >= c.q.backing.limit-c.q.opts.LedgerReserve {
 			if _, err := c.letGo(); err != nil { // what is kept for convenience leaves telemetry its room
 				return err
 			}

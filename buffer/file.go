@@ -40,11 +40,29 @@ const lockTimeout = time.Second
 // growStep is by how much the file grows at a time.
 const growStep = 1 << 20
 
+// createFile makes a queue file, which is complete when it gets its name.
+func createFile(path, terminal string) error {
+	unfinished := path + createSuffix
+	if err := removeStale(unfinished); err != nil {
+		return err
+	}
+	db, err := openFile(unfinished, 0, terminal)
+	if err != nil {
+		return err
+	}
+	if err := db.Close(); err != nil {
+		return err
+	}
+	if err := os.Rename(unfinished, path); err != nil {
+		return err
+	}
+	return syncDir(filepath.Dir(path))
+}
+
 // openFile opens or creates the queue file and makes sure that its layout is known. mapSize is how much address space
 // is set aside, so that growing up to it never has to wait for a reader.
 func openFile(path string, mapSize int64, terminal string) (*bolt.DB, error) {
-	info, statErr := os.Stat(path)
-	if statErr == nil && info.Size() > 0 { // bbolt makes a file of an empty one
+	if _, err := os.Stat(path); err == nil {
 		if err := verify(path); err != nil {
 			return nil, err
 		}
@@ -217,8 +235,11 @@ func prepare(tx *bolt.Tx, terminal string) error {
 	return meta.Put(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
 }
 
-// newSuffix is what a file is called that is made to take a damaged one's place.
-const newSuffix = ".new"
+// What a file is called until it takes the place of another, and one until it is complete.
+const (
+	newSuffix    = ".new"
+	createSuffix = ".create"
+)
 
 // finishReplace puts a new file in place when the damaged one has been set aside already.
 func finishReplace(path string) error {
@@ -232,33 +253,6 @@ func finishReplace(path string) error {
 		return err
 	}
 	return syncDir(filepath.Dir(path))
-}
-
-// removeUnfinished removes what an attempt to create the queue file has left behind: no more than its first pages, without
-// a valid one among them, and no journal yet.
-func (q *Queue) removeUnfinished() error {
-	f, err := os.Open(q.opts.Path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	info, err := f.Stat()
-	if err != nil || info.Size() == 0 || info.Size() > 4*int64(os.Getpagesize()) {
-		return err
-	}
-	if p, err := mapPages(f); err == nil {
-		defer p.close()
-		if p.meta() != nil {
-			return nil
-		}
-	}
-	if _, err := os.Stat(q.opts.Path + journalSuffix); !errors.Is(err, fs.ErrNotExist) {
-		return err // it was a queue: the journal is made after the file
-	}
-	return os.Remove(q.opts.Path)
 }
 
 func removeStale(path string) error {

@@ -61,7 +61,7 @@ func (f *File) lay(o *overlay) {
 		}
 		add(bucketLanes, row.key(), row.value())
 		for _, r := range t.records {
-			add(bucketLedger, recordKey(id, r.seq), r.value)
+			add(recordBucketName(id.Lane), recordKey(id, r.seq), r.value)
 		}
 	}
 	for name, value := range o.rows {

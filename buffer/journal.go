@@ -54,7 +54,7 @@ func openJournal(path string, owner [8]byte, size int64) (*journal, error) {
 	}
 	j := &journal{file: f, owner: owner, size: size}
 	if err := j.allocate(); err != nil {
-		return nil, errors.Join(err, f.Close())
+		return nil, errors.Join(err, j.close())
 	}
 	return j, nil
 }
@@ -74,7 +74,7 @@ func (j *journal) allocate() error {
 	zeros := make([]byte, framePage)
 	for at := have; at < j.size; at += framePage {
 		if _, err := j.file.WriteAt(zeros, at); err != nil {
-			return err
+			return errors.Join(err, j.file.Truncate(info.Size())) // the queue file needs the room
 		}
 	}
 	if err := j.file.Sync(); err != nil {
@@ -99,7 +99,7 @@ func (j *journal) write(o *overlay) (bool, error) {
 		return false, nil
 	}
 	j.buf = f.append(j.buf[:0])
-	if n, err := j.file.WriteAt(j.buf, j.end); err != nil {
+	if n, err := pwrite(j.file, j.buf, j.end); err != nil {
 		if n > 0 {
 			err = unknownOutcome(err)
 		}
@@ -118,12 +118,33 @@ func (j *journal) restart(generation uint64) { j.generation, j.index, j.end = ge
 
 func (j *journal) close() error { return j.file.Close() }
 
+// pwrite is pwrite(2) until all is written. Beside an error it says how much was: [os.File] does not.
+func pwrite(f *os.File, b []byte, at int64) (n int, err error) {
+	for n < len(b) {
+		m, err := syscall.Pwrite(int(f.Fd()), b[n:], at+int64(n))
+		if errors.Is(err, syscall.EINTR) {
+			continue
+		}
+		if err == nil && m == 0 {
+			err = io.ErrShortWrite
+		}
+		if err != nil {
+			return n, &os.PathError{Op: "write", Path: f.Name(), Err: err}
+		}
+		n += m
+	}
+	return n, nil
+}
+
 // datasync is fdatasync(2).
 func datasync(f *os.File) error {
 	for {
 		err := syscall.Fdatasync(int(f.Fd()))
+		if err == nil {
+			return nil
+		}
 		if !errors.Is(err, syscall.EINTR) {
-			return err
+			return &os.PathError{Op: "fdatasync", Path: f.Name(), Err: err}
 		}
 	}
 }

@@ -3,6 +3,7 @@ package buffer
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -132,8 +133,10 @@ func (q *Queue) load() (*bolt.DB, *loaded, error) {
 	if err := finishReplace(q.opts.Path); err != nil {
 		return nil, nil, err
 	}
-	if err := q.removeUnfinished(); err != nil {
-		return nil, nil, err
+	if _, err := os.Stat(q.opts.Path); errors.Is(err, fs.ErrNotExist) {
+		if err := createFile(q.opts.Path, q.opts.Terminal); err != nil {
+			return nil, nil, err
+		}
 	}
 	db, err := openFile(q.opts.Path, q.opts.MaxSize, q.opts.Terminal)
 	if errors.Is(err, errOldFormat) {

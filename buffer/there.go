@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -20,12 +21,15 @@ func (q *Queue) ensureThere() error {
 		q.file.Unlock()
 		return q.why()
 	}
-	fresh := q.opts.Path + newSuffix
+	unfinished := q.opts.Path + createSuffix
 	err := guarded(func() error {
-		return q.db.View(func(tx *bolt.Tx) error { return copySynced(tx, fresh) })
+		return q.db.View(func(tx *bolt.Tx) error { return copySynced(tx, unfinished) })
 	})
 	if err == nil {
-		err = finishReplace(q.opts.Path)
+		err = os.Rename(unfinished, q.opts.Path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(q.opts.Path))
 	}
 	q.file.Unlock()
 	q.log.Error().Err(err).Str("path", q.opts.Path).Msg("queue file was deleted; it is written again from the open file")
