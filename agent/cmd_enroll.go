@@ -35,10 +35,12 @@ the user that the agent runs as; a running agent takes the new certificate by it
 	flags.StringVar(&fingerprint, "fingerprint", "", "SHA-256 fingerprint of its authority's certificate, instead of --ca")
 	flags.BoolVar(&e.force, "force", false, "replace a certificate or a key that is there")
 	flags.Bool("json", false, "print what was made as JSON")
-	cmd.MarkFlagsMutuallyExclusive("ca", "fingerprint")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if err := cli.Require(cmd, "token"); err != nil {
 			return err
+		}
+		if e.caFile != "" && fingerprint != "" {
+			return &cli.UsageError{Problem: "want --ca or --fingerprint, not both", Remedy: cli.SeeHelp(cmd)}
 		}
 		if e.token, err = readToken(cmd.InOrStdin(), *token); err != nil {
 			return err

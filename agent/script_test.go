@@ -28,10 +28,12 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
-			"await":  await,
-			"clear":  clearBytes,
-			"code":   code,
-			"expand": expand,
+			"await":        await,
+			"await-status": awaitStatus,
+			"clear":        clearBytes,
+			"code":         code,
+			"enrol-server": enrolServer,
+			"expand":       expand,
 		},
 	})
 }
@@ -80,10 +82,10 @@ func code(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// expand replaces $WORK in files.
+// expand replaces $WORK, $UPLINK and $EST in files.
 func expand(ts *testscript.TestScript, neg bool, args []string) {
 	for _, file := range args {
-		text := strings.ReplaceAll(ts.ReadFile(file), "$WORK", ts.Getenv("WORK"))
+		text := strings.NewReplacer("$WORK", ts.Getenv("WORK"), "$UPLINK", ts.Getenv("UPLINK"), "$EST", ts.Getenv("EST")).Replace(ts.ReadFile(file))
 		ts.Check(os.WriteFile(ts.MkAbs(file), []byte(text), 0o600))
 	}
 }
