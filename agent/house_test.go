@@ -34,8 +34,10 @@ var floors = map[string]int{
 	"uplink/est":                  3,
 
 	"buffer":      2,
-	"hal":         2,
-	"hal/haltest": 2,
+	"hal":          2,
+	"hal/at":       2,
+	"hal/cellular": 2,
+	"hal/haltest":  2,
 
 	"buffer/group":            1,
 	"loyalty":                 1,
@@ -55,6 +57,7 @@ var floors = map[string]int{
 // doors are the imports within one floor.
 var doors = map[string][]string{
 	"agent":                       {"agent/collect", "agent/localapi"},
+	"hal":                         {"hal/at", "hal/cellular"},
 	"hal/haltest":                 {"hal"},
 	"uplink/backend":              {"uplink/backend/ca", "uplink/backend/deny", "uplink/backend/enrol", "uplink/backend/eventlog", "uplink/backend/gateway", "uplink/backend/land"},
 	"uplink/backend/enrol":        {"uplink/backend/ca", "uplink/backend/deny"},
