@@ -44,8 +44,11 @@ func (s *session) explain(err error) error {
 	case errors.Is(err, io.EOF):
 		f.Problem = "the backend ended the stream"
 	case ok:
-		f.Problem = fmt.Sprintf("%s (%s)", plain(st.Message()), st.Code())
+		f.Problem = fmt.Sprintf("%s (%s)", oneLine(plain(st.Message())), st.Code())
 		f.Stage, f.Remedy = refusal(st.Code())
+		if st.Code() == codes.Unavailable && !s.secure.heard() {
+			f.Remedy = "the connection was cut right after the handshake: the backend may not accept this terminal's certificate, and its log would say so"
+		}
 	default:
 		f.Problem = err.Error()
 	}
@@ -74,4 +77,18 @@ func plain(text string) string {
 		return text
 	}
 	return strings.TrimPrefix(strings.TrimPrefix(inner, "transport: "), "Error while dialing: ")
+}
+
+// oneLine returns what the other end has said as it may stand in an error: without control characters, and not too long.
+func oneLine(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(text, "?"))
+	if runes := []rune(text); len(runes) > 300 {
+		return string(runes[:300]) + "…"
+	}
+	return text
 }

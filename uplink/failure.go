@@ -113,7 +113,7 @@ func isTimeout(err error) bool {
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &t) && t.Timeout()
 }
 
-// quote returns what somebody else has written as it may stand in an error: short, and without control characters.
+// quote returns a name that somebody else has written as it may stand in an error: short, and without control characters.
 func quote(s string) string {
 	s = strings.ToValidUTF8(s, "?")
 	if runes := []rune(s); len(runes) > 80 {

@@ -19,8 +19,9 @@ type secureConn struct {
 	*tls.Conn
 	taken atomic.Bool
 
-	mu      sync.Mutex // guards preface and lastErr
-	preface []byte
+	mu      sync.Mutex // guards everything below
+	preface []byte     // held back
+	spoke   bool       // the backend has sent something
 	lastErr error
 }
 
@@ -56,10 +57,11 @@ func (c *secureConn) Write(b []byte) (int, error) {
 // Read reads what the backend sent.
 func (c *secureConn) Read(b []byte) (int, error) {
 	n, err := c.Conn.Read(b)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.spoke = c.spoke || n > 0
 	if err != nil {
-		c.mu.Lock()
 		c.lastErr = err
-		c.mu.Unlock()
 	}
 	return n, err
 }
@@ -70,6 +72,13 @@ func (c *secureConn) alert() (text string, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return remoteAlert(c.lastErr)
+}
+
+// heard reports whether the backend has sent anything since the handshake.
+func (c *secureConn) heard() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.spoke
 }
 
 // shaken is transport credentials for a connection whose handshake is over.
