@@ -33,7 +33,7 @@ var floors = map[string]int{
 	"uplink/cmd/demo":             3,
 	"uplink/est":                  3,
 
-	"buffer":      2,
+	"buffer":       2,
 	"hal":          2,
 	"hal/at":       2,
 	"hal/cellular": 2,
