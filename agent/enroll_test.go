@@ -29,7 +29,7 @@ type enrolling struct {
 	uplink, est string // addresses
 	fingerprint string
 	tokens      *enrol.Tokens
-	stop        func()
+	stop        func() error
 }
 
 // startEnrolling starts a backend whose certificates last for life.
@@ -58,7 +58,7 @@ func startEnrolling(dir string, life time.Duration) (*enrolling, error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- b.Run(ctx) }()
-	e.stop = func() { cancel(); <-ended }
+	e.stop = func() error { cancel(); return <-ended }
 	return e, nil
 }
 
@@ -72,7 +72,7 @@ func enrolServer(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	e, err := startEnrolling(ts.MkAbs("backend"), life)
 	ts.Check(err)
-	ts.Defer(e.stop)
+	ts.Defer(func() { ts.Check(e.stop()) })
 	token, _, err := e.tokens.New(identity.ID{Merchant: "m-1", Terminal: "t-1"}, time.Hour)
 	ts.Check(err)
 	for name, value := range map[string]string{"UPLINK": e.uplink, "EST": e.est, "FINGERPRINT": e.fingerprint, "TOKEN": token} {
@@ -102,7 +102,11 @@ func TestEnrolmentKilledAtRandom(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer e.stop()
+	defer func() {
+		if err := e.stop(); err != nil {
+			t.Error(err)
+		}
+	}()
 	rounds := 12
 	if testing.Short() {
 		rounds = 2

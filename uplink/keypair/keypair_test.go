@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io/fs"
 	"math/big"
 	"os"
@@ -23,7 +24,7 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(switchIn); dir != "" {
 		for {
 			if err := renew(filesIn(dir)); err != nil {
-				os.Stderr.WriteString(err.Error() + "\n")
+				fmt.Fprintln(os.Stderr, err)
 				os.Exit(1)
 			}
 		}

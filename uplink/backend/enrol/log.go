@@ -14,10 +14,10 @@ import (
 // noSerial returns the serial number of no certificate (RFC 5280, section 4.1.2.2, wants a positive one).
 func noSerial() *big.Int { return new(big.Int) }
 
-// issued begins the log line of a certificate.
-func (s *Server) issued(r *http.Request, id identity.ID, cert *x509.Certificate) *zerolog.Event {
-	return s.Logger.Info().Str("remote", r.RemoteAddr).Str("merchant", id.Merchant).Str("terminal", id.Terminal).
-		Hex("serial", cert.SerialNumber.Bytes()).Time("not_after", cert.NotAfter)
+// tell logs that a certificate was issued, beside what is told of the occasion.
+func (s *Server) tell(r *http.Request, id identity.ID, cert *x509.Certificate, occasion *zerolog.Event, message string) {
+	s.Logger.Info().Str("remote", r.RemoteAddr).Str("merchant", id.Merchant).Str("terminal", id.Terminal).
+		Hex("serial", cert.SerialNumber.Bytes()).Time("not_after", cert.NotAfter).Dict("for", occasion).Msg(message)
 }
 
 // refuse tells the caller why it gets no certificate, and logs it.

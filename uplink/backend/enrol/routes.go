@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/pkcs7"
 )
@@ -96,7 +98,7 @@ func (s *Server) enroll(r *http.Request, request *x509.CertificateRequest) (*x50
 	if s.Deny.Denies(t.ID, cert.SerialNumber) {
 		return nil, denied()
 	}
-	s.issued(r, t.ID, cert).Str("token", t.Name).Bool("again", again).Msg("terminal enrolled")
+	s.tell(r, t.ID, cert, zerolog.Dict().Str("token", t.Name).Bool("again", again), "terminal enrolled")
 	return cert, nil
 }
 
@@ -120,7 +122,7 @@ func (s *Server) reenroll(r *http.Request, request *x509.CertificateRequest) (*x
 	if err != nil {
 		return nil, err
 	}
-	s.issued(r, id, cert).Hex("renewed", current.SerialNumber.Bytes()).Msg("certificate renewed")
+	s.tell(r, id, cert, zerolog.Dict().Hex("certificate", current.SerialNumber.Bytes()), "certificate renewed")
 	return cert, nil
 }
 

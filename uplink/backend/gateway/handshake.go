@@ -95,7 +95,7 @@ const (
 func (c *turnConn) Close() error {
 	c.finish()
 	if c.second && !c.shaken {
-		if err := c.Conn.SetReadDeadline(time.Now().Add(lastWordsFor)); err == nil {
+		if err := c.SetReadDeadline(time.Now().Add(lastWordsFor)); err == nil {
 			_, _ = io.CopyN(io.Discard, c.Conn, lastWords)
 		}
 	}
