@@ -45,7 +45,7 @@ type QueueConfig struct {
 	MaxSize         ByteSize `toml:"max_size" comment:"How large the file may get, 8MiB to 16GiB. 64MiB holds the payments of weeks offline."`
 	LedgerReserve   ByteSize `toml:"ledger_reserve" comment:"The part of max_size that telemetry may not use, 1MiB to three quarters of it: readings never cost a payment its room."`
 	TelemetryMemory ByteSize `toml:"telemetry_memory" comment:"Memory for readings before they are written, 64KiB to 64MiB. While online nothing gets this far, and no flash is worn."`
-	SpillAfter      Duration `toml:"spill_after" comment:"How long a reading may wait in memory, 1s to 1h. A power cut takes at most this and telemetry.block_every of readings; payments and stamps never."`
+	SpillAfter      Duration `toml:"spill_after" comment:"How long a reading may wait in memory, 1s to 1h. A power cut takes at most this and telemetry.block_every of readings, or block_every_offline; payments and stamps never."`
 	SpillBelow      uint32   `toml:"spill_below_percent" comment:"Charge at which a battery in use is nearly empty, 0 to 50 percent: from then on readings are written and don't wait in memory. 0 means never."`
 }
 
@@ -63,7 +63,7 @@ type UplinkConfig struct {
 	BackoffMax         Duration      `toml:"backoff_max" comment:"Longest wait between attempts, up to 1h."`
 	FirstContactSpread Duration      `toml:"first_contact_spread" comment:"The first attempt comes at a random time within this, up to 10m, so that a fleet does not return from a power cut as one."`
 	StallAfter         Duration      `toml:"stall_after" comment:"A batch without an answer for this long ends the stream, 5s to 10m. Above the worst delay of a bad cell."`
-	Keepalive          Duration      `toml:"keepalive" comment:"Pause after which an idle connection is probed, 10s to 1h. Carriers forget a connection after 5 to 30 minutes; each probe costs some 100 bytes."`
+	Keepalive          Duration      `toml:"keepalive" comment:"Pause after which an idle connection is probed, 10s to 1h. Carriers forget a connection after 5 to 30 minutes. A probe costs some 230 bytes, and none is needed while this is longer than telemetry.block_every."`
 	TelemetryWindow    uplink.Window `toml:"telemetry_window" comment:"When readings are sent, by the clock of the shop: \"02:00-05:00\". Empty: at any time. Payments and stamps never wait for it."`
 	TelemetryPerDay    ByteSize      `toml:"telemetry_per_day" comment:"What readings may cost in a day, TCP and IP included, 64KiB to 1GiB; what is over waits for the next day. 0B: any. Counted anew when the agent starts."`
 	TimeZone           string        `toml:"time_zone" comment:"Zone of the window and the day, such as \"Europe/Berlin\". Empty: the system's."`
@@ -82,8 +82,9 @@ type TelemetryConfig struct {
 	BatteryEvery Duration `toml:"battery_every" comment:"Battery, 1s to 24h."`
 	HostEvery    Duration `toml:"host_every" comment:"Processor, memory, disk and network, 1s to 24h."`
 	AppEvery     Duration `toml:"app_every" comment:"The agent's own process, 1s to 24h."`
-	BlockEvery   Duration `toml:"block_every" comment:"Readings are put into one block for this long, 1s to 1h. A block costs some 300 bytes beside what is in it: 5m keeps an idle day under 100 KB."`
-	Jitter       float64  `toml:"jitter" comment:"Random part of each pause, 0.0 to 0.5, so that a fleet does not report in step."`
+	BlockEvery   Duration `toml:"block_every" comment:"Pause between blocks of readings, 1s to 1h. A block costs some 350 bytes beside its readings: 6m keeps an idle day under 100 KB."`
+	BlockOffline Duration `toml:"block_every_offline" comment:"The same while readings can't be sent or are held, 1s to 24h, at least block_every: 15m halves their bytes."`
+	Jitter       float64  `toml:"jitter" comment:"How late a reading may be, as a part of the time until the next one, 0.0 to 0.5: random, so that a fleet does not report in step."`
 }
 
 // LoyaltyConfig is the stamp cards.
@@ -125,14 +126,15 @@ func defaultConfig() Config {
 			BackoffMax:         Duration{60 * time.Second},
 			FirstContactSpread: Duration{10 * time.Second},
 			StallAfter:         Duration{60 * time.Second},
-			Keepalive:          Duration{5 * time.Minute},
+			Keepalive:          Duration{7 * time.Minute},
 		},
 		Hardware: HardwareConfig{SysRoot: "/sys", ProcRoot: "/proc"},
 		Telemetry: TelemetryConfig{
 			BatteryEvery: Duration{60 * time.Second},
 			HostEvery:    Duration{60 * time.Second},
 			AppEvery:     Duration{5 * time.Minute},
-			BlockEvery:   Duration{5 * time.Minute},
+			BlockEvery:   Duration{6 * time.Minute},
+			BlockOffline: Duration{15 * time.Minute},
 			Jitter:       0.1,
 		},
 		Loyalty: LoyaltyConfig{
@@ -197,6 +199,7 @@ func (c *Config) check(ck *checker) {
 	ck.duration("telemetry.host_every", t.HostEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.app_every", t.AppEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.block_every", t.BlockEvery, time.Second, time.Hour)
+	ck.duration("telemetry.block_every_offline", t.BlockOffline, time.Second, 24*time.Hour)
 	ck.that(t.Jitter >= 0 && t.Jitter <= 0.5, "telemetry.jitter", "want 0.0 to 0.5")
 
 	l := c.Loyalty

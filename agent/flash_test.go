@@ -63,6 +63,7 @@ battery_every = "1s"
 host_every = "1s"
 app_every = "1s"
 block_every = "1s"
+block_every_offline = "1s"
 [log]
 level = "error"
 `

@@ -122,6 +122,8 @@ func (a *agent) build() error {
 		AppEvery:          cfg.Telemetry.AppEvery.Duration,
 		Jitter:            cfg.Telemetry.Jitter,
 		BlockEvery:        cfg.Telemetry.BlockEvery.Duration,
+		UnawaitedEvery:    cfg.Telemetry.BlockOffline.Duration,
+		Awaited:           a.awaited,
 		SpillBelowPercent: cfg.Queue.SpillBelow,
 		Violated:          a.violated,
 		Log:               a.log.With().Str("part", "collect").Logger(),
@@ -273,6 +275,11 @@ func (a *agent) zone() *time.Location {
 		return time.Local
 	}
 	return zone
+}
+
+// awaited reports whether readings go to the backend as soon as they are in the queue.
+func (a *agent) awaited() bool {
+	return a.uplink.Online() && a.uplink.Status().GetHold() == wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED
 }
 
 // audit records a security event, and says so in the log if even that fails.

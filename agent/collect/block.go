@@ -10,13 +10,17 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// maxBlockBytes is the most that the events of a block take in it.
-const maxBlockBytes = 64 << 10
+// What a block may hold. With its limit of bytes it fits into a batch, however badly it packs.
+const (
+	maxBlockBytes  = 64 << 10 // of its events, not packed
+	maxBlockEvents = 1000     // wire.TelemetryBlock
+)
 
 // block is events that wait to be stored together, in the order in which they happened.
 type block struct {
 	events []pci.Clean
 	bytes  int
+	opened time.Time // when its first event happened, or was due
 }
 
 // sizeInBlock returns what an event takes in a block (wire.TelemetryBlock).
@@ -24,36 +28,57 @@ func sizeInBlock(event pci.Clean) int {
 	return protowire.SizeTag(1) + protowire.SizeBytes(len(event.Bytes()))
 }
 
-// record stamps an event with the time, has it checked, and puts it into the block. The block is closed when that fills it.
-func (c *Collector) record(e *wire.Event) {
-	if violation, ok := errors.AsType[*pci.Violation](c.add(e)); ok {
+// record has events checked and puts them into the block, which is held from that time on if they are its first. Those that
+// have no clock yet are given the clock of now. The block is closed when it is full.
+func (c *Collector) record(at time.Time, events ...*wire.Event) {
+	checked := make([]pci.Clean, 0, len(events))
+	for _, e := range events {
+		if e.Clock == nil {
+			e.Clock = c.opts.Clock.Now()
+		}
+		clean, err := c.opts.Guard.Check(e)
+		if err != nil {
+			c.refuse(err)
+			continue
+		}
+		checked = append(checked, clean)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, e := range checked {
+		size := sizeInBlock(e)
+		if c.block.bytes+size > maxBlockBytes || len(c.block.events) == maxBlockEvents {
+			c.close()
+		}
+		if len(c.block.events) == 0 {
+			c.block.opened = at
+		}
+		c.block.events = append(c.block.events, e)
+		c.block.bytes += size
+	}
+}
+
+// refuse counts an event that the guard did not let through, and tells of it.
+func (c *Collector) refuse(err error) {
+	c.mu.Lock()
+	c.stats.Refused++
+	c.mu.Unlock()
+	if violation, ok := errors.AsType[*pci.Violation](err); ok {
 		c.opts.Violated(violation)
 	}
 }
 
-// add puts an event into the block, or returns why the guard refuses it.
-func (c *Collector) add(e *wire.Event) error {
+// settle hands the block over unless it can wait for the round of that tick.
+func (c *Collector) settle(tick time.Time) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	e.Clock = c.opts.Clock.Now()
-	clean, err := c.opts.Guard.Check(e)
-	if err != nil {
-		c.stats.Refused++
-		return err
+	held, empty := tick.Sub(c.block.opened), len(c.block.events) == 0
+	c.mu.Unlock()
+	switch {
+	case empty, held < c.opts.BlockEvery:
+	case held < c.opts.UnawaitedEvery && !c.low.low && !c.opts.Awaited():
+	default:
+		c.Flush()
 	}
-	size := sizeInBlock(clean)
-	if c.block.bytes+size > maxBlockBytes {
-		c.close()
-	}
-	if len(c.block.events) == 0 {
-		c.due.Reset(c.opts.BlockEvery)
-	}
-	c.block.events = append(c.block.events, clean)
-	c.block.bytes += size
-	if len(c.block.events) >= c.opts.MaxEvents {
-		c.close()
-	}
-	return nil
 }
 
 // Flush hands the events that are held to the sink now. It is safe for concurrent use, also before and after Run.

@@ -8,7 +8,6 @@ package collect
 import (
 	"cmp"
 	"context"
-	"math/rand/v2"
 	"sync"
 	"time"
 
@@ -37,38 +36,44 @@ type Options struct {
 	// Version is the agent's, for events that tell it: up to 64 characters.
 	Version string
 
-	// BatteryEvery, HostEvery and AppEvery are the pauses between readings of each kind. Zero means 5 minutes: a
-	// day's readings then make 288 blocks.
+	// BatteryEvery, HostEvery and AppEvery are the pauses between readings of each kind. Zero means 5 minutes. What is due
+	// at the same time is read in one round, and has one time: pauses that are multiples of each other cost the fewest
+	// bytes.
 	BatteryEvery, HostEvery, AppEvery time.Duration
-	// Jitter is the random part of each pause, 0 to 0.5 of it.
+	// Jitter is how late a round may be, as a part of the time until the next one: 0 to 0.5. Each is late by a random time.
 	Jitter float64
-	// BlockEvery is how long a block is held after its first event. Zero means 60 seconds.
+	// BlockEvery is the pause between blocks: one is handed over with the last round that begins within it. Zero means 60
+	// seconds.
 	BlockEvery time.Duration
-	// MaxEvents is how many events a block holds, 1 to 1,000. Zero means 100.
-	MaxEvents int
+	// UnawaitedEvery is the same while nobody waits for readings, and no less than BlockEvery, which zero means.
+	UnawaitedEvery time.Duration
+	// Awaited reports whether somebody waits for readings, and must return soon. Nil means always.
+	Awaited func() bool
 	// SpillBelowPercent is the charge at which a battery that is in use is nearly empty: from then on readings are not
 	// left in memory. Percent, 0 to 100; 0 means never.
 	SpillBelowPercent uint32
 
-	// Violated is told of each reading that the guard refused, and must return soon. It may be called from several
-	// goroutines at once. Nil means that nobody wants to know.
+	// Violated is told of each reading that the guard refused, one after the other, and must return soon. Nil means that
+	// nobody wants to know.
 	Violated func(*pci.Violation)
 	Log      zerolog.Logger
 }
 
 // Collector reads the terminal. Make one with [New], and let it [Collector.Run].
 type Collector struct {
-	opts   Options
+	opts Options
+
+	// These belong to the goroutine that reads.
 	power  powerWatch
 	parts  partWatch
-	urgent allowance // belongs to the goroutine that reads batteries
+	urgent allowance
 	low    lowWatch
+	looked time.Time // when the batteries were looked at last
 
-	mu     sync.Mutex // guards block, handed and stats
+	mu     sync.Mutex // guards what follows
 	block  block
 	handed time.Time // when the first block was handed to the sink since the last spill out of turn; zero when none was
 	stats  Stats
-	due    *time.Timer // fires when the block, if there is one, has been held for long enough
 }
 
 // Stats counts what became of events since the collector was made.
@@ -85,7 +90,10 @@ func New(opts Options) *Collector {
 	opts.HostEvery = cmp.Or(opts.HostEvery, 5*time.Minute)
 	opts.AppEvery = cmp.Or(opts.AppEvery, 5*time.Minute)
 	opts.BlockEvery = cmp.Or(opts.BlockEvery, 60*time.Second)
-	opts.MaxEvents = min(cmp.Or(opts.MaxEvents, 100), 1000)
+	opts.UnawaitedEvery = max(opts.UnawaitedEvery, opts.BlockEvery)
+	if opts.Awaited == nil {
+		opts.Awaited = func() bool { return true }
+	}
 	if opts.Violated == nil {
 		opts.Violated = func(*pci.Violation) {}
 	}
@@ -94,35 +102,16 @@ func New(opts Options) *Collector {
 		power:  make(powerWatch),
 		parts:  partWatch{absent: make(map[string]int)},
 		urgent: allowance{every: opts.BlockEvery},
-		due:    time.NewTimer(opts.BlockEvery),
 	}
 }
 
 // Run records that the agent started, reads the terminal until ctx ends, and records that the agent stops. When it returns,
 // the last block is with the sink. It may be called once.
 func (c *Collector) Run(ctx context.Context) {
-	c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STARTED})
+	c.record(time.Now(), c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STARTED}))
 	c.Flush()
-
-	// All kinds share one raster, so that their readings fall into the same blocks; it starts anywhere, so that a fleet
-	// does not report in step.
-	longest := max(c.opts.BatteryEvery, c.opts.HostEvery, c.opts.AppEvery)
-	raster := schedule{base: time.Now().Add(-rand.N(longest)), jitter: c.opts.Jitter}
-
-	var readers sync.WaitGroup
-	readers.Go(func() { c.watchBatteries(ctx, raster) })
-	readers.Go(func() { raster.with(c.opts.HostEvery).run(ctx, c.readHost) })
-	readers.Go(func() { raster.with(c.opts.AppEvery).run(ctx, c.readApp) })
-	for ctx.Err() == nil {
-		select {
-		case <-c.due.C:
-			c.Flush()
-		case <-ctx.Done():
-		}
-	}
-	readers.Wait()
-
-	c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STOPPING})
+	c.watch(ctx)
+	c.record(time.Now(), c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STOPPING}))
 	c.Flush()
 }
 
@@ -133,8 +122,8 @@ func (c *Collector) Stats() Stats {
 	return c.stats
 }
 
-// lifecycle records an event of the agent or of one of its parts.
-func (c *Collector) lifecycle(l *wire.Lifecycle) {
+// lifecycle returns an event of the agent or of one of its parts.
+func (c *Collector) lifecycle(l *wire.Lifecycle) *wire.Event {
 	l.Version = c.opts.Version
-	c.record(&wire.Event{Body: &wire.Event_Lifecycle{Lifecycle: l}})
+	return &wire.Event{Body: &wire.Event_Lifecycle{Lifecycle: l}}
 }

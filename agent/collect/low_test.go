@@ -177,7 +177,8 @@ func TestCollectorWhileBatteryStaysLow(t *testing.T) {
 					t.Errorf("%d blocks are still in memory", n)
 				}
 				written := d.Stats().Commits - commits
-				if test.online && written > 0 || !test.online && (written < 25 || written > 35) {
+				// Online, what was written at first may be removed.
+				if test.online && written > 1 || !test.online && (written < 25 || written > 35) {
 					t.Errorf("%d commits in half an hour", written)
 				}
 

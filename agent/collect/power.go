@@ -47,42 +47,46 @@ func (w powerWatch) remember(reading *wire.Battery) {
 	w[reading.Name] = told
 }
 
-// watchBatteries looks at the batteries every few seconds until ctx ends. It records them on their own schedule, and at
-// once when the power of one changed or a part went missing or came back. What may not be told at once now is looked at
-// again, and told in its turn.
-func (c *Collector) watchBatteries(ctx context.Context, raster schedule) {
-	report := raster.with(c.opts.BatteryEvery)
-	look := raster.with(min(powerEvery, c.opts.BatteryEvery))
-	var next time.Time
-	look.run(ctx, func(ctx context.Context) {
-		readings := c.opts.Board.Batteries(ctx)
-		if ctx.Err() != nil {
-			return
+// sight is what a look at the batteries found.
+type sight struct {
+	readings []*wire.Battery
+	events   []*wire.Event // to be recorded, without a clock
+	urgent   bool          // to be told at once
+}
+
+// look looks at the batteries, and tells of them when that is due, and when the power of one changed or a part went missing
+// or came back. What may not be told at once now is looked at again, and told in its turn.
+func (c *Collector) look(ctx context.Context, due bool) (seen sight) {
+	now := time.Now()
+	c.looked = now
+	readings := c.opts.Board.Batteries(ctx)
+	if ctx.Err() != nil {
+		return seen
+	}
+	seen.readings = readings
+	for _, reading := range readings {
+		news := c.power.news(reading)
+		atOnce := news && c.urgent.take(now)
+		if due || atOnce {
+			seen.events = append(seen.events, &wire.Event{Body: &wire.Event_Battery{Battery: reading}})
 		}
-		now := time.Now()
-		due := look.every == report.every || !now.Before(next)
-		if due {
-			next = report.after(now)
+		if due || atOnce || !news {
+			c.power.remember(reading)
 		}
-		urgent := false
-		for _, reading := range readings {
-			news := c.power.news(reading)
-			atOnce := news && c.urgent.take(now)
-			if due || atOnce {
-				c.record(&wire.Event{Body: &wire.Event_Battery{Battery: reading}})
-			}
-			if due || atOnce || !news {
-				c.power.remember(reading)
-			}
-			urgent = urgent || atOnce
-		}
-		lost := c.parts.news(c.opts.Board.Found())
-		for _, l := range lost {
-			c.lifecycle(l)
-		}
-		if urgent || len(lost) > 0 && c.urgent.take(now) {
-			c.Flush()
-		}
-		c.saveWhenLow(ctx, now, readings)
-	})
+		seen.urgent = seen.urgent || atOnce
+	}
+	lost := c.parts.news(c.opts.Board.Found())
+	for _, l := range lost {
+		seen.events = append(seen.events, c.lifecycle(l))
+	}
+	seen.urgent = seen.urgent || len(lost) > 0 && c.urgent.take(now)
+	return seen
+}
+
+// act hands over what is to be told at once, and looks after readings in memory when a battery runs down.
+func (c *Collector) act(ctx context.Context, seen sight) {
+	if seen.urgent {
+		c.Flush()
+	}
+	c.saveWhenLow(ctx, time.Now(), seen.readings)
 }
