@@ -32,7 +32,6 @@ reported and does not keep it from starting; a config file that can't be used do
 		if err != nil {
 			return fmt.Errorf("cannot use log.level: %w", err)
 		}
-		spareMemory()
 		return run(cmd.Context(), cfg.Config, cli.NewLogger(os.Stderr, cfg.Log.Format).Level(level), v)
 	}
 	return cmd
