@@ -58,6 +58,7 @@ func run(ctx context.Context, cfg Config, log zerolog.Logger, version Version) e
 	if err := a.build(); err != nil {
 		return err
 	}
+	spareMemory()
 	log.Info().Str("version", version.Version).Str("terminal", cfg.Terminal.ID).Str("socket", cfg.Local.Socket).Msg("stampd is ready")
 	return errors.Join(a.serve(ctx), a.queue.Close())
 }
