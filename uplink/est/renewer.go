@@ -38,6 +38,7 @@ type RenewerOptions struct {
 // use.
 type Renewer struct {
 	RenewerOptions
+	every time.Duration // lookEvery, or less often in tests of months
 
 	// These belong to Run.
 	failures int             // attempts in a row
@@ -50,7 +51,7 @@ type Renewer struct {
 
 // NewRenewer returns a renewer that does nothing before [Renewer.Run].
 func NewRenewer(o RenewerOptions) *Renewer {
-	return &Renewer{RenewerOptions: o, status: &wire.CertificateStatus{}}
+	return &Renewer{RenewerOptions: o, every: lookEvery, status: &wire.CertificateStatus{}}
 }
 
 // lookEvery is how often the files are looked at when nothing is due: somebody may have enrolled the terminal anew, and the
@@ -76,7 +77,7 @@ func (r *Renewer) look(ctx context.Context) time.Duration {
 	pair, err := r.load()
 	if err != nil {
 		r.tell(&wire.CertificateStatus{State: wire.CertificateState_CERTIFICATE_STATE_NONE, LastError: err.Error()})
-		return lookEvery
+		return r.every
 	}
 	s := &wire.CertificateStatus{Serial: Serial(pair.Leaf), NotAfterUnixMs: new(pair.Leaf.NotAfter.UnixMilli())}
 	due := Due(pair.Leaf)
@@ -94,7 +95,7 @@ func (r *Renewer) look(ctx context.Context) time.Duration {
 	case now.Before(due):
 		s.State = wire.CertificateState_CERTIFICATE_STATE_VALID
 		r.tell(s)
-		return min(due.Sub(now), lookEvery)
+		return min(due.Sub(now), r.every)
 	case r.Server == "":
 		s.State = wire.CertificateState_CERTIFICATE_STATE_DUE
 		s.LastError = "the certificate is not renewed: uplink.est is not set"
@@ -105,7 +106,7 @@ func (r *Renewer) look(ctx context.Context) time.Duration {
 		return r.attempt(ctx, pair, s, now)
 	}
 	r.tell(s)
-	return lookEvery
+	return r.every
 }
 
 // attempt tries to renew a certificate that is due, and returns how long to wait before the next look.

@@ -24,6 +24,9 @@ import (
 const (
 	day  = 24 * time.Hour
 	life = 90 * day
+
+	// rarely is how often the files are looked at, so that months take seconds.
+	rarely = time.Hour
 )
 
 // watched is a renewer at work on an enrolled terminal, in a bubble of synctest: its days are over at once.
@@ -61,6 +64,7 @@ func watch(t *testing.T, s *server) *watched {
 		},
 		Log: zerolog.Nop(),
 	})
+	w.every = rarely
 	go w.Run(t.Context())
 	synctest.Wait()
 	return w
@@ -181,7 +185,7 @@ func TestServerIsAway(t *testing.T) {
 		for from, to := range map[string]string{fresh.Key: w.files.Key, fresh.Cert: w.files.Cert} {
 			must(t, os.Rename(from, to))
 		}
-		time.Sleep(2 * lookEvery)
+		time.Sleep(2 * rarely)
 		w.is(t, valid, "NOT_RENEWED late", "NOT_RENEWED expired")
 	})
 }
@@ -313,6 +317,7 @@ func TestNoServer(t *testing.T) {
 			Files: files, Identity: shop, Clock: func() (time.Time, bool) { return time.Now(), true },
 			Audit: func(*wire.Audit) {}, Log: zerolog.New(&log),
 		})
+		r.every = rarely
 		go r.Run(t.Context())
 		for _, tt := range []struct {
 			share int
