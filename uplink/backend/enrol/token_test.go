@@ -1,6 +1,8 @@
 package enrol
 
 import (
+	"crypto/ecdsa"
+	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -10,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stampd/stampd/uplink/backend/ca"
 	"github.com/stampd/stampd/uplink/identity"
 )
 
@@ -106,5 +109,40 @@ func TestDamagedToken(t *testing.T) {
 		if _, err := tokens.find(text); err == nil || errors.Is(err, ErrUnknown) {
 			t.Errorf("%s: find = %v, want an error of its own", name, err)
 		}
+	}
+}
+
+// Two that found a token unused at the same moment: what the disk says goes.
+func TestRedeemIsWonByTheFirst(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ca")
+	if err := ca.Init(dir); err != nil {
+		t.Fatal(err)
+	}
+	authority, err := ca.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tokens := openTokens(t)
+	text, _, err := tokens.New(shop, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := tokens.find(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, second := newKey(t), newKey(t)
+	redeem := func(key *ecdsa.PrivateKey) (*x509.Certificate, bool, error) {
+		return tokens.redeem(found, &key.PublicKey, func() (*x509.Certificate, error) { return authority.Sign(shop, &key.PublicKey, 0) })
+	}
+	cert, again, err := redeem(first)
+	if err != nil || again {
+		t.Fatalf("first key: again %v, %v", again, err)
+	}
+	if _, _, err := redeem(second); err == nil {
+		t.Error("a second key was given a certificate")
+	}
+	if same, again, err := redeem(first); err != nil || !again || !same.Equal(cert) {
+		t.Errorf("the first key, another time: again %v, %v; want the same certificate", again, err)
 	}
 }
