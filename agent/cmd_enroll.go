@@ -1,10 +1,12 @@
 package main
 
 import (
+	"bufio"
 	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -77,11 +79,14 @@ func readToken(in io.Reader, flag string) (string, error) {
 	if flag != "-" {
 		return flag, nil
 	}
-	var word string
-	if _, err := fmt.Fscan(io.LimitReader(in, maxToken), &word); err != nil {
+	line, err := bufio.NewReader(io.LimitReader(in, maxToken)).ReadString('\n')
+	if err != nil && err != io.EOF {
+		return "", fmt.Errorf("cannot read the token from standard input: %w", err)
+	}
+	if line = strings.TrimSpace(line); line == "" {
 		return "", &cli.UsageError{Problem: "cannot read --token: standard input has none", Remedy: "for example: stampd enroll --token - < token.txt"}
 	}
-	return word, nil
+	return line, nil
 }
 
 // serverOf reads the address of the server.
