@@ -1,0 +1,198 @@
+package cellular
+
+import "strings"
+
+// quectel is for EC2x, EG2x, EP06, BG9x and the RG and RM series.
+//
+// Sources: Quectel EC25&EC21 AT Commands Manual, BG96 AT Commands Manual, RG50xQ&RM5xxQ Series AT Commands Manual, and
+// captures, which differ from them in the unit of QENG's SINR.
+func quectel() *Profile {
+	return &Profile{
+		Name:   "quectel",
+		makers: []string{"quectel"},
+		models: []string{"ec2", "eg2", "eg9", "ep06", "em12", "em06", "bg9", "bg7", "rm5", "rg5"},
+		Signal: []Query{
+			{Text: `AT+QENG="servingcell"`, Prefix: "+QENG:", Take: takeEach((*Reading).TakeQENG)},
+			{Text: "AT+QCSQ", Prefix: "+QCSQ:", Take: takeEach((*Reading).TakeQCSQ)},
+			cesq(),
+			csq("AT+CSQ"),
+		},
+		ICCID:       []Query{iccid("AT+QCCID"), iccid("AT+CCID")},
+		Temperature: Query{Text: "AT+QTEMP", Prefix: "+QTEMP:", Take: takeQTEMP},
+	}
+}
+
+// TakeQCSQ takes in the answer to AT+QCSQ: the mode, and for LTE rssi, rsrp, sinr, rsrq, of which sinr is in fifths of a
+// dB from -20 on. Peers mix up both the order and the fifths.
+func (r *Reading) TakeQCSQ(line string) {
+	v, ok := values(line, "+QCSQ:")
+	if !ok {
+		return
+	}
+	const source = "QCSQ"
+	r.keep([]string{line})
+	s := &r.Signal
+	switch mode := strings.ToUpper(v[0].text); mode {
+	case "NOSERVICE":
+	case "GSM":
+		r.level(&s.RSSI, source, rssiSpan, at(v, 1), decibels)
+	case "WCDMA", "TDSCDMA":
+		r.level(&s.RSSI, source, rssiSpan, at(v, 1), decibels)
+		r.level(&s.RSCP, source, rscpSpan, at(v, 2), decibels)
+		r.level(&s.EcIo, source, ecioSpan, at(v, 3), decibels)
+	case "LTE", "EMTC", "NBIOT", "CAT-M", "CAT-M1", "CAT-NB", "CAT-NB1":
+		r.level(&s.RSSI, source, rssiSpan, at(v, 1), decibels)
+		r.level(&s.RSRP, source, rsrpSpan, at(v, 2), decibels)
+		r.index(&s.SINR, source, sinrSpan, at(v, 3), scale{2, -200}, 250, 255)
+		r.level(&s.RSRQ, source, rsrqSpan, at(v, 4), decibels)
+	default:
+		r.doubt(source, "mode", mode)
+	}
+}
+
+// TakeQENG takes in one line of the answer to AT+QENG="servingcell":
+//
+//	"servingcell",state[,mode,…]
+//	mode,…                          the second and third line of EN-DC
+func (r *Reading) TakeQENG(line string) {
+	v, ok := values(line, "+QENG:")
+	if !ok {
+		return
+	}
+	r.keep([]string{line})
+	if strings.EqualFold(v[0].text, "servingcell") {
+		v = v[min(2, len(v)):]
+	}
+	if len(v) == 0 {
+		return // no cell, or its lines follow
+	}
+	switch mode := strings.ToUpper(v[0].text); mode {
+	case "LTE", "EMTC", "NBIOT", "CAT-M", "CAT-M1", "CAT-NB", "CAT-NB1":
+		r.lteCell(v)
+	case "NR5G-NSA":
+		r.nrCell(v)
+	case "NR5G-SA":
+		r.saCell(v)
+	case "WCDMA":
+		r.wcdmaCell(v)
+	case "GSM":
+	default:
+		r.doubt("QENG", "mode", mode)
+	}
+}
+
+// lteCell takes in mode, duplex, MCC, MNC, cell, PCID, EARFCN, band, bandwidths up and down, TAC, RSRP, RSRQ, RSSI, SINR
+// and what follows: srxlev (16 values), or CQI, power and srxlev (18).
+func (r *Reading) lteCell(v []value) {
+	const source = "QENG"
+	if len(v) < 15 {
+		r.doubt(source, "values", join(v))
+		return
+	}
+	r.setCode(v[2].text, v[3].text)
+	r.setCell(v[10], v[4].hex(maxEUTRANCell), v[5], v[6], v[7])
+	s := &r.Signal
+	r.level(&s.RSRP, source, rsrpSpan, v[11], decibels)
+	r.level(&s.RSRQ, source, rsrqSpan, v[12], decibels)
+	r.level(&s.RSSI, source, rssiSpan, v[13], decibels)
+	r.level(&s.SINR, source, sinrSpan, v[14], decibels)
+}
+
+// nrCell takes in the NR cell beside an LTE cell: mode, MCC, MNC, PCID, RSRP, SINR, RSRQ, ARFCN, band, …
+func (r *Reading) nrCell(v []value) {
+	const source = "QENG"
+	if len(v) < 7 {
+		r.doubt(source, "values", join(v))
+		return
+	}
+	s := &r.Signal
+	r.level(&s.NRRSRP, source, rsrpSpan, v[4], decibels)
+	r.level(&s.NRSINR, source, sinrSpan, v[5], decibels)
+	r.level(&s.NRRSRQ, source, rsrqSpan, v[6], decibels)
+}
+
+// saCell takes in an NR cell alone: mode, duplex, MCC, MNC, cell, PCID, TAC, ARFCN, band, bandwidth, RSRP, RSRQ, SINR, …
+func (r *Reading) saCell(v []value) {
+	const source = "QENG"
+	if len(v) < 13 {
+		r.doubt(source, "values", join(v))
+		return
+	}
+	r.setCode(v[2].text, v[3].text)
+	r.setCell(v[6], v[4].hex(maxCell), v[5], v[7], v[8])
+	s := &r.Signal
+	r.level(&s.RSRP, source, rsrpSpan, v[10], decibels)
+	r.level(&s.RSRQ, source, rsrqSpan, v[11], decibels)
+	r.level(&s.SINR, source, sinrSpan, v[12], decibels)
+}
+
+// wcdmaCell takes in mode, MCC, MNC, LAC, cell, UARFCN, PSC, RAC, RSCP, Ec/Io, …
+func (r *Reading) wcdmaCell(v []value) {
+	const source = "QENG"
+	if len(v) < 10 {
+		r.doubt(source, "values", join(v))
+		return
+	}
+	r.setCode(v[1].text, v[2].text)
+	r.setCell(v[3], v[4].hex(maxEUTRANCell), value{}, v[5], value{})
+	r.level(&r.Signal.RSCP, source, rscpSpan, v[8], decibels)
+	r.level(&r.Signal.EcIo, source, ecioSpan, v[9], decibels)
+}
+
+// The last numbers of cells, channels and bands: 3GPP TS 38.211 clause 7.4.2, 38.101-1 clause 5.4.2.
+const (
+	maxPhysicalID = 1007
+	maxChannel    = 3279165
+	maxBand       = 512
+)
+
+// setCell sets what is not known yet of the cell. The area is hexadecimal.
+func (r *Reading) setCell(area value, id *uint64, physical, channel, band value) {
+	c := &r.Cell
+	if a := area.hex(maxArea); a != nil && *a != 0 && *a != noArea {
+		setOnce(&c.Area, new(uint32(*a)))
+	}
+	setOnce(&c.ID, id)
+	setOnce(&c.PhysicalID, physical.small(maxPhysicalID))
+	setOnce(&c.Channel, channel.small(maxChannel))
+	setOnce(&c.Band, band.small(maxBand))
+}
+
+// join returns values as they were written, without quotes.
+func join(v []value) string {
+	texts := make([]string, len(v))
+	for i := range v {
+		texts[i] = v[i].text
+	}
+	return strings.Join(texts, ",")
+}
+
+// takeQTEMP takes in the answer to AT+QTEMP: the temperatures of all sensors in one line, or a name and a temperature in a
+// line for each. The hottest counts.
+func takeQTEMP(r *Reading, lines []string) {
+	for _, line := range lines {
+		v, ok := values(line, "+QTEMP:")
+		if !ok {
+			continue
+		}
+		if _, number := v[0].number(); !number && len(v) > 1 {
+			v = v[1:2]
+		}
+		for _, t := range v {
+			r.hotter("QTEMP", t)
+		}
+	}
+}
+
+// hotter takes in a temperature in degrees. 255 is a sensor that is not there.
+func (r *Reading) hotter(source string, v value) {
+	const least, most, absent = -40, 125, 255
+	n, ok := v.number()
+	switch {
+	case !ok || n == absent:
+	case n < least || n > most:
+		r.doubt(source, "temperature", v.text)
+	case r.Temperature == nil || int64(*r.Temperature) < n*10:
+		r.Temperature = new(int32(n * 10))
+	}
+}

@@ -1,0 +1,105 @@
+package cellular
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// value is one value of an answer.
+type value struct {
+	text   string // without quotes, and without the white space around it
+	quoted bool
+}
+
+// values returns the values of a line that begins with the prefix ("+CSQ:", in capitals or not).
+func values(line, prefix string) ([]value, bool) {
+	line = strings.TrimSpace(line)
+	if len(line) < len(prefix) || !strings.EqualFold(line[:len(prefix)], prefix) {
+		return nil, false
+	}
+	return split(line[len(prefix):]), true
+}
+
+// split cuts a text at the commas that are outside quotes. A quote that is not closed goes to the end.
+func split(text string) []value {
+	var list []value
+	quoted, start := false, 0
+	for i := range len(text) + 1 {
+		switch {
+		case i < len(text) && text[i] == '"':
+			quoted = !quoted
+		case i == len(text) || text[i] == ',' && !quoted:
+			list = append(list, newValue(text[start:i]))
+			start = i + 1
+		}
+	}
+	return list
+}
+
+func newValue(text string) value {
+	text = strings.TrimSpace(text)
+	if strings.HasPrefix(text, `"`) {
+		return value{text: strings.TrimSpace(strings.Trim(text, `"`)), quoted: true}
+	}
+	return value{text: text}
+}
+
+// at returns the i-th value, or an empty one.
+func at(list []value, i int) value {
+	if i < 0 || i >= len(list) {
+		return value{}
+	}
+	return list[i]
+}
+
+// number returns the decimal number that a value is.
+func (v value) number() (int64, bool) {
+	n, err := strconv.ParseInt(v.text, 10, 32)
+	return n, err == nil
+}
+
+// small returns the decimal number that a value is, up to most.
+func (v value) small(most uint32) *uint32 {
+	n, ok := v.number()
+	if !ok || n < 0 || n > int64(most) {
+		return nil
+	}
+	return new(uint32(n))
+}
+
+// hex returns the hexadecimal number that a value is, up to most.
+func (v value) hex(most uint64) *uint64 {
+	text := strings.TrimPrefix(strings.ToLower(v.text), "0x")
+	n, err := strconv.ParseUint(text, 16, 64)
+	if err != nil || n > most {
+		return nil
+	}
+	return &n
+}
+
+// isDigits reports whether a text is decimal digits, at least one.
+func isDigits(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}
+
+// isHex reports whether a text is hexadecimal digits, at least one.
+func isHex(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789abcdefABCDEF") == ""
+}
+
+// printable returns the start of a text that is fit for people: at most n characters, those that can't be printed as '?'.
+func printable(text string, n int) string {
+	var b strings.Builder
+	for _, r := range text {
+		if n--; n < 0 {
+			break
+		}
+		if r == utf8.RuneError || !unicode.IsPrint(r) {
+			r = '?'
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
