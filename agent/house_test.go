@@ -39,6 +39,7 @@ var floors = map[string]int{
 	"hal/cellular": 2,
 	"hal/haltest":  2,
 
+	"buffer/disktest":         1,
 	"buffer/group":            1,
 	"loyalty":                 1,
 	"pci":                     1,

@@ -24,6 +24,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashDirEnv); dir != "" {
 		appendUntilKilled(dir)
 	}
+	if os.Getenv(driveEnv) != "" {
+		runTerminal()
+	}
 	goleak.VerifyTestMain(m)
 }
 
