@@ -90,24 +90,20 @@ func openFile(path string, mapSize int64, terminal string) (*bolt.DB, error) {
 	return db, nil
 }
 
-// makeDir makes a directory and what leads to it. When it returns nil, power cuts leave them there.
+// makeDir makes a directory and what leads to it, for a file that is not there yet. When it returns nil, power cuts leave
+// them there: an attempt before may have made them and failed to say so to the disk.
 func makeDir(dir string) error {
-	var made []string
-	for d := dir; ; d = filepath.Dir(d) {
-		if _, err := os.Stat(d); !errors.Is(err, fs.ErrNotExist) || d == filepath.Dir(d) {
-			break
-		}
-		made = append(made, d)
-	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return err
 	}
-	for _, d := range made {
-		if err := syncDir(filepath.Dir(d)); err != nil {
+	for d := filepath.Dir(dir); ; d = filepath.Dir(d) {
+		if err := syncDir(d); err != nil && !errors.Is(err, fs.ErrPermission) { // what may not be read was not made here
 			return err
 		}
+		if d == filepath.Dir(d) {
+			return nil
+		}
 	}
-	return nil
 }
 
 // refresh writes the file's two meta pages once more, one after the other, so that what is read from now on is on disk:

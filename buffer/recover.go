@@ -127,13 +127,13 @@ func (q *Queue) replace() error {
 
 func (q *Queue) load() (*bolt.DB, *loaded, error) {
 	dir := filepath.Dir(q.opts.Path)
-	if err := makeDir(dir); err != nil {
-		return nil, nil, err
-	}
 	if err := finishReplace(q.opts.Path); err != nil {
 		return nil, nil, err
 	}
 	if _, err := os.Stat(q.opts.Path); errors.Is(err, fs.ErrNotExist) {
+		if err := makeDir(dir); err != nil {
+			return nil, nil, err
+		}
 		if err := createFile(q.opts.Path, q.opts.Terminal); err != nil {
 			return nil, nil, err
 		}
