@@ -180,9 +180,11 @@ func BenchmarkLoneEvent(b *testing.B) {
 	wg.Wait()
 	b.ReportMetric(float64(after.GetSentBytes()-before.GetSentBytes())/float64(b.N), "B-up/op")
 	b.ReportMetric(float64(after.GetReceivedBytes()-before.GetReceivedBytes())/float64(b.N), "B-down/op")
+	b.ReportMetric(loneBudget-3*segmentHeaders, "B-budget")
 }
 
-// BenchmarkReconnect opens a stream with nothing to send: TLS, Hello and Welcome.
+// BenchmarkReconnect opens a stream with nothing to send: TLS, Hello, Welcome and the end. The first one shakes hands in
+// full, the others resume.
 func BenchmarkReconnect(b *testing.B) {
 	p := newPair(b)
 	for b.Loop() {
@@ -197,6 +199,7 @@ func BenchmarkReconnect(b *testing.B) {
 		wg.Wait()
 	}
 	report(b, p, b.N)
+	b.ReportMetric(reconnectBudget, "B-budget")
 }
 
 func report(b *testing.B, p *pair, n int) {

@@ -202,6 +202,12 @@ func (m *middle) cutAll() {
 // serveGateway starts the reference gateway with a log of its own.
 func serveGateway(t testing.TB, certs string) (address string, log *eventlog.Log) {
 	t.Helper()
+	return serveGatewayOn(t, certs, func(l net.Listener) net.Listener { return l })
+}
+
+// serveGatewayOn does so on what wrap makes of its listener.
+func serveGatewayOn(t testing.TB, certs string, wrap func(net.Listener) net.Listener) (address string, log *eventlog.Log) {
+	t.Helper()
 	log, err := eventlog.Open(filepath.Join(t.TempDir(), "log.db"))
 	if err != nil {
 		t.Fatal(err)
@@ -217,7 +223,7 @@ func serveGateway(t testing.TB, certs string) (address string, log *eventlog.Log
 	if err != nil {
 		t.Fatal(err)
 	}
-	known := gateway.NewListener(l)
+	known := gateway.NewListener(wrap(l))
 	go func() { _ = server.Serve(known) }()
 	t.Cleanup(func() { g.Stop(); known.CloseConns(); server.Stop() })
 	return l.Addr().String(), log

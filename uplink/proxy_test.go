@@ -143,8 +143,8 @@ func TestProxies(t *testing.T) {
 		{"http, backend down", "http", right, "down.test:8443", "cannot reach down.test:8443 (502"},
 		{"socks5, wrong password", "socks5", wrong, "gateway.test:8443", "authentication failed"},
 		{"socks5, backend down", "socks5", right, "down.test:8443", "host unreachable"},
-		{"socks5 spoken to http", "http as socks5", right, "gateway.test:8443", "does not connect"},
-		{"http spoken to socks5", "socks5 as http", right, "gateway.test:8443", "does not answer"},
+		{"socks5 spoken to http", "http as socks5", right, "gateway.test:8443", "the proxy at"},
+		{"http spoken to socks5", "socks5 as http", right, "gateway.test:8443", "the proxy at"},
 		{"silent", "silent", right, "gateway.test:8443", "does not answer"},
 		{"nobody there", "gone", right, "gateway.test:8443", "refuses connections"},
 	} {

@@ -13,14 +13,16 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// secureConn is a TLS connection as gRPC gets it. It sends HTTP/2's preface together with the settings that gRPC writes
-// next, which saves a TLS record and a TCP segment, and remembers what the other end said last.
+// secureConn is a TLS connection as gRPC gets it. It sends HTTP/2's preface together with the settings, and the
+// acknowledgement of the backend's settings together with the request, each of which gRPC writes at once afterwards: that
+// saves two TLS records and two TCP segments. It remembers what the other end said last.
 type secureConn struct {
 	*tls.Conn
 	taken atomic.Bool
 
 	mu      sync.Mutex // guards everything below
-	preface []byte     // held back
+	held    []byte     // goes with the next write
+	writes  int        // that were sent
 	spoke   bool       // the backend has sent something
 	lastErr error
 }
@@ -36,16 +38,20 @@ func (c *secureConn) take(context.Context, string) (net.Conn, error) {
 	return c, nil
 }
 
-// Write sends b, but holds the preface back until the next call: gRPC writes settings at once after it.
+// settingsAck is the frame that acknowledges the other end's settings (RFC 9113, section 6.5).
+const settingsAck = "\x00\x00\x00\x04\x01\x00\x00\x00\x00"
+
+// Write sends b, or holds it back until the next call when it is the preface, or the first acknowledgement of settings.
 func (c *secureConn) Write(b []byte) (int, error) {
 	c.mu.Lock()
-	if string(b) == http2.ClientPreface {
-		c.preface = slices.Clone(b)
+	if c.writes == 0 && string(b) == http2.ClientPreface || c.writes == 1 && string(b) == settingsAck {
+		c.held = slices.Clone(b)
 		c.mu.Unlock()
 		return len(b), nil
 	}
-	held := c.preface
-	c.preface = nil
+	held := c.held
+	c.held = nil
+	c.writes++
 	c.mu.Unlock()
 	if held == nil {
 		return c.Conn.Write(b)

@@ -68,7 +68,6 @@ func (c *Client) session(ctx context.Context) error {
 		grpc.WithStaticStreamWindowSize(flowWindow),
 		grpc.WithStaticConnWindowSize(flowWindow),
 		grpc.WithDisableServiceConfig(),
-		grpc.WithUserAgent("stampd"),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: c.Keepalive, Timeout: probeTimeout}),
 		// One attempt a connection: gRPC gets no second one, and the client's own backoff decides on the next.
 		grpc.WithConnectParams(grpc.ConnectParams{

@@ -30,8 +30,12 @@ import (
 // the terminal's own began, though, and that is renewed every two months.
 func judgeBy(clock *hal.Clock, cfg *tls.Config) {
 	cfg.Time = clock.Wall
+	// Package crypto/tls would judge by one time, chosen before the certificates are known, and would not resume a session
+	// that was judged otherwise when it began. So verify takes its place whatever the clock is, for resumed sessions too.
+	cfg.InsecureSkipVerify = true
 	confidence := clock.Now().GetConfidence()
 	if confidence >= wire.ClockConfidence_CLOCK_CONFIDENCE_NETWORK {
+		cfg.VerifyConnection = func(state tls.ConnectionState) error { return verify(cfg, state, clock.Wall()) }
 		return
 	}
 	var floor time.Time
@@ -39,8 +43,6 @@ func judgeBy(clock *hal.Clock, cfg *tls.Config) {
 	if isSet {
 		floor = clock.Wall()
 	}
-	// Package crypto/tls would judge by one time, chosen before the certificates are known; verify takes its place.
-	cfg.InsecureSkipVerify = true
 	cfg.VerifyConnection = func(state tls.ConnectionState) error {
 		if told, _, known := clock.ServerTime(); known {
 			err := verify(cfg, state, told)

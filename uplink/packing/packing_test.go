@@ -13,7 +13,8 @@ import (
 
 // payment is a record like those of the ledger: a random key, and what is the same in all.
 func payment(rng *rand.Rand, i int) []byte {
-	return fmt.Appendf(nil, "\x0a\x1f\x08\xf0boot-id-of-16-byt\x12\x24%08x-%04x-4%03x-EUR\x10%c visa 4242", rng.Uint32(), i, rng.IntN(4096), byte(rng.IntN(256)))
+	key := fmt.Sprintf("%08x-%04x-4%03x-a%03x-%012x", rng.Uint32(), i%65536, rng.IntN(1<<12), rng.IntN(1<<12), rng.Int64N(1<<48))
+	return fmt.Appendf(nil, "\x0a\x1f\x08\xf0boot-id-of-16-byt\x12\x24%s\x10%cEUR visa 4242", key, byte(rng.IntN(256)))
 }
 
 func equal(a, b [][]byte) bool { return slices.EqualFunc(a, b, bytes.Equal) }
@@ -38,6 +39,12 @@ func TestRoundTrip(t *testing.T) {
 		"an empty one":            {{}},
 		"many":                    many,
 		"noise":                   {noise(300)},
+		"a UUID":                  {[]byte("0123abcd-0123-4567-89ab-0123456789ab")},
+		"a UUID in the middle":    {[]byte("x-0123abcd-0123-4567-89ab-0123456789ab-x")},
+		"two UUIDs":               {[]byte("0123abcd-0123-4567-89ab-0123456789ab0123abcd-0123-4567-89ab-0123456789ab")},
+		"a UUID in capitals":      {[]byte("0123ABCD-0123-4567-89AB-0123456789AB")},
+		"not quite a UUID":        {[]byte("0123abcd-0123-4567-89ab-0123456789a"), []byte("0123abcd-0123-4567-89ab-0123456789ag"), []byte("0123abcd-0123-4567-89ab_0123456789ab")},
+		"dashes":                  {bytes.Repeat([]byte("-"), 100), []byte("--------")},
 		"larger than the history": {bytes.Repeat(payment(rng, 3), 100)},
 		"a large one of noise":    {noise(200 << 10), payment(rng, 4)},
 		"as large as the history": {bytes.Repeat([]byte{7}, historySize-2)},
@@ -85,7 +92,10 @@ func TestHostile(t *testing.T) {
 		"empty":              {},
 		"not deflate":        []byte("\xff\xff\xff"),
 		"cut":                good[:len(good)-4],
-		"of nothing but one": pack(t, "\x05hell"),
+		"cut plain form":     pack(t, "\x0ahell"),
+		"cut UUID":           pack(t, "\x49\x00hell"),
+		"UUID past the end":  pack(t, "\x49\x01"+strings.Repeat("x", 60)),
+		"UUID in too little": pack(t, "\x47\x00"+strings.Repeat("x", 60)),
 		"length without end": pack(t, strings.Repeat("\xff", 20)),
 		"too large a record": pack(t, "\xff\xff\xff\xff\x0f"),
 		"bomb":               bomb,
@@ -122,6 +132,7 @@ func pack(t *testing.T, plain string) []byte {
 func FuzzUnpack(f *testing.F) {
 	var p Packer
 	f.Add([]byte{}, p.Pack([][]byte{[]byte("hello hello hello hello")}))
+	f.Add([]byte("x"), p.Pack([][]byte{bytes.Repeat([]byte("0123abcd-0123-4567-89ab-0123456789ab"), 2)}))
 	f.Add([]byte("hello again and again"), p.Pack([][]byte{[]byte("hello hello hello hello"), []byte("hello")}))
 	f.Fuzz(func(t *testing.T, before, packed []byte) {
 		const maxRecords, maxBytes = 50, 5000

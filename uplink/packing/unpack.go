@@ -3,7 +3,6 @@ package packing
 import (
 	"bufio"
 	"compress/flate"
-	"encoding/binary"
 	"errors"
 	"io"
 	"strings"
@@ -33,15 +32,14 @@ func (u *Unpacker) Unpack(packed []byte, maxRecords, maxBytes int) ([][]byte, er
 		if _, err := r.Peek(1); errors.Is(err, io.EOF) {
 			break // where a record could begin
 		}
-		size, err := binary.ReadUvarint(r)
-		if err != nil || len(records) == maxRecords || size > uint64(maxBytes) {
+		if len(records) == maxRecords {
 			return nil, ErrMalformed
 		}
-		maxBytes -= int(size)
-		record := make([]byte, size)
-		if _, err := io.ReadFull(r, record); err != nil {
+		record, err := readRecord(r, maxBytes)
+		if err != nil {
 			return nil, ErrMalformed
 		}
+		maxBytes -= len(record)
 		records = append(records, record)
 	}
 	u.history.add(records)

@@ -40,7 +40,10 @@ func (c *creds) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, 
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.logger.Warn().Stringer("remote", conn.RemoteAddr()).Err(err).Msg("connection refused")
 	}
-	return secure, info, err
+	if err != nil {
+		return nil, nil, err
+	}
+	return &settingsConn{Conn: secure}, info, nil
 }
 
 // Clone returns credentials that share the limit.
