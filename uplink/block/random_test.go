@@ -36,11 +36,20 @@ func (r random) fill(m protoreflect.Message) {
 		if r.Float64() >= share {
 			continue
 		}
-		if fd.Kind() == protoreflect.MessageKind {
+		switch {
+		case fd.IsList() && fd.Kind() == protoreflect.MessageKind:
+			for range r.IntN(4) {
+				r.fill(m.Mutable(fd).List().AppendMutable().Message())
+			}
+		case fd.IsList():
+			for range r.IntN(4) {
+				m.Mutable(fd).List().Append(r.value(fd.Kind()))
+			}
+		case fd.Kind() == protoreflect.MessageKind:
 			r.fill(m.Mutable(fd).Message())
-			continue
+		default:
+			m.Set(fd, r.value(fd.Kind()))
 		}
-		m.Set(fd, r.value(fd.Kind()))
 	}
 }
 

@@ -108,6 +108,8 @@ type Event struct {
 	//	*Event_Host
 	//	*Event_AppPerformance
 	//	*Event_Lifecycle
+	//	*Event_Contact
+	//	*Event_NetworkInterface
 	Body          isEvent_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -229,6 +231,24 @@ func (x *Event) GetLifecycle() *Lifecycle {
 	return nil
 }
 
+func (x *Event) GetContact() *Contact {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Contact); ok {
+			return x.Contact
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetNetworkInterface() *NetworkInterface {
+	if x != nil {
+		if x, ok := x.Body.(*Event_NetworkInterface); ok {
+			return x.NetworkInterface
+		}
+	}
+	return nil
+}
+
 type isEvent_Body interface {
 	isEvent_Body()
 }
@@ -273,6 +293,16 @@ type Event_Lifecycle struct {
 	Lifecycle *Lifecycle `protobuf:"bytes,24,opt,name=lifecycle,proto3,oneof"`
 }
 
+type Event_Contact struct {
+	// The tamper switch or the dock, at start and when it changes. Telemetry lane.
+	Contact *Contact `protobuf:"bytes,25,opt,name=contact,proto3,oneof"`
+}
+
+type Event_NetworkInterface struct {
+	// A reading of one network interface. Telemetry lane.
+	NetworkInterface *NetworkInterface `protobuf:"bytes,26,opt,name=network_interface,json=networkInterface,proto3,oneof"`
+}
+
 func (*Event_Payment) isEvent_Body() {}
 
 func (*Event_Stamp) isEvent_Body() {}
@@ -288,6 +318,10 @@ func (*Event_Host) isEvent_Body() {}
 func (*Event_AppPerformance) isEvent_Body() {}
 
 func (*Event_Lifecycle) isEvent_Body() {}
+
+func (*Event_Contact) isEvent_Body() {}
+
+func (*Event_NetworkInterface) isEvent_Body() {}
 
 // Clock says when an event happened by every clock the terminal has.
 type Clock struct {
@@ -368,7 +402,7 @@ var File_event_proto protoreflect.FileDescriptor
 
 const file_event_proto_rawDesc = "" +
 	"\n" +
-	"\vevent.proto\x12\tstampd.v1\x1a\fledger.proto\x1a\x0ftelemetry.proto\"\xb8\x03\n" +
+	"\vevent.proto\x12\tstampd.v1\x1a\fledger.proto\x1a\x0ftelemetry.proto\"\xb4\x04\n" +
 	"\x05Event\x12&\n" +
 	"\x05clock\x18\x01 \x01(\v2\x10.stampd.v1.ClockR\x05clock\x12.\n" +
 	"\apayment\x18\n" +
@@ -379,7 +413,9 @@ const file_event_proto_rawDesc = "" +
 	"\x05modem\x18\x15 \x01(\v2\x10.stampd.v1.ModemH\x00R\x05modem\x12%\n" +
 	"\x04host\x18\x16 \x01(\v2\x0f.stampd.v1.HostH\x00R\x04host\x12D\n" +
 	"\x0fapp_performance\x18\x17 \x01(\v2\x19.stampd.v1.AppPerformanceH\x00R\x0eappPerformance\x124\n" +
-	"\tlifecycle\x18\x18 \x01(\v2\x14.stampd.v1.LifecycleH\x00R\tlifecycleB\x06\n" +
+	"\tlifecycle\x18\x18 \x01(\v2\x14.stampd.v1.LifecycleH\x00R\tlifecycle\x12.\n" +
+	"\acontact\x18\x19 \x01(\v2\x12.stampd.v1.ContactH\x00R\acontact\x12J\n" +
+	"\x11network_interface\x18\x1a \x01(\v2\x1b.stampd.v1.NetworkInterfaceH\x00R\x10networkInterfaceB\x06\n" +
 	"\x04body\"\xcf\x01\n" +
 	"\x05Clock\x12%\n" +
 	"\fwall_unix_ms\x18\x01 \x01(\x03H\x00R\n" +
@@ -416,17 +452,19 @@ func file_event_proto_rawDescGZIP() []byte {
 var file_event_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
 var file_event_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
 var file_event_proto_goTypes = []any{
-	(ClockConfidence)(0),   // 0: stampd.v1.ClockConfidence
-	(*Event)(nil),          // 1: stampd.v1.Event
-	(*Clock)(nil),          // 2: stampd.v1.Clock
-	(*Payment)(nil),        // 3: stampd.v1.Payment
-	(*Stamp)(nil),          // 4: stampd.v1.Stamp
-	(*Audit)(nil),          // 5: stampd.v1.Audit
-	(*Battery)(nil),        // 6: stampd.v1.Battery
-	(*Modem)(nil),          // 7: stampd.v1.Modem
-	(*Host)(nil),           // 8: stampd.v1.Host
-	(*AppPerformance)(nil), // 9: stampd.v1.AppPerformance
-	(*Lifecycle)(nil),      // 10: stampd.v1.Lifecycle
+	(ClockConfidence)(0),     // 0: stampd.v1.ClockConfidence
+	(*Event)(nil),            // 1: stampd.v1.Event
+	(*Clock)(nil),            // 2: stampd.v1.Clock
+	(*Payment)(nil),          // 3: stampd.v1.Payment
+	(*Stamp)(nil),            // 4: stampd.v1.Stamp
+	(*Audit)(nil),            // 5: stampd.v1.Audit
+	(*Battery)(nil),          // 6: stampd.v1.Battery
+	(*Modem)(nil),            // 7: stampd.v1.Modem
+	(*Host)(nil),             // 8: stampd.v1.Host
+	(*AppPerformance)(nil),   // 9: stampd.v1.AppPerformance
+	(*Lifecycle)(nil),        // 10: stampd.v1.Lifecycle
+	(*Contact)(nil),          // 11: stampd.v1.Contact
+	(*NetworkInterface)(nil), // 12: stampd.v1.NetworkInterface
 }
 var file_event_proto_depIdxs = []int32{
 	2,  // 0: stampd.v1.Event.clock:type_name -> stampd.v1.Clock
@@ -438,12 +476,14 @@ var file_event_proto_depIdxs = []int32{
 	8,  // 6: stampd.v1.Event.host:type_name -> stampd.v1.Host
 	9,  // 7: stampd.v1.Event.app_performance:type_name -> stampd.v1.AppPerformance
 	10, // 8: stampd.v1.Event.lifecycle:type_name -> stampd.v1.Lifecycle
-	0,  // 9: stampd.v1.Clock.confidence:type_name -> stampd.v1.ClockConfidence
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	11, // 9: stampd.v1.Event.contact:type_name -> stampd.v1.Contact
+	12, // 10: stampd.v1.Event.network_interface:type_name -> stampd.v1.NetworkInterface
+	0,  // 11: stampd.v1.Clock.confidence:type_name -> stampd.v1.ClockConfidence
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -462,6 +502,8 @@ func file_event_proto_init() {
 		(*Event_Host)(nil),
 		(*Event_AppPerformance)(nil),
 		(*Event_Lifecycle)(nil),
+		(*Event_Contact)(nil),
+		(*Event_NetworkInterface)(nil),
 	}
 	file_event_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}

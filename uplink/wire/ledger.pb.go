@@ -389,20 +389,30 @@ const (
 	AuditKind_AUDIT_KIND_CERTIFICATE_RENEWED AuditKind = 7
 	// The terminal's certificate has expired, or soon will, or the backend refuses to renew it; found says which.
 	AuditKind_AUDIT_KIND_CERTIFICATE_NOT_RENEWED AuditKind = 8
+	// The terminal's case was opened, or was found open at the start (PCI PTS POI, tamper detection; PCI DSS 9.5.1).
+	AuditKind_AUDIT_KIND_TAMPER_OPENED AuditKind = 9
+	// The terminal's case was closed.
+	AuditKind_AUDIT_KIND_TAMPER_CLOSED AuditKind = 10
+	// The tamper switch can't be read any more: its line is gone, held by another program, or never comes to rest; found says
+	// which.
+	AuditKind_AUDIT_KIND_TAMPER_UNREADABLE AuditKind = 11
 )
 
 // Enum value maps for AuditKind.
 var (
 	AuditKind_name = map[int32]string{
-		0: "AUDIT_KIND_UNSPECIFIED",
-		1: "AUDIT_KIND_PAN_DETECTED",
-		2: "AUDIT_KIND_CHAIN_MISMATCH",
-		3: "AUDIT_KIND_FALSE_ACK",
-		4: "AUDIT_KIND_QUEUE_SET_ASIDE",
-		5: "AUDIT_KIND_BACKEND_FORGOT",
-		6: "AUDIT_KIND_TIME_STEP",
-		7: "AUDIT_KIND_CERTIFICATE_RENEWED",
-		8: "AUDIT_KIND_CERTIFICATE_NOT_RENEWED",
+		0:  "AUDIT_KIND_UNSPECIFIED",
+		1:  "AUDIT_KIND_PAN_DETECTED",
+		2:  "AUDIT_KIND_CHAIN_MISMATCH",
+		3:  "AUDIT_KIND_FALSE_ACK",
+		4:  "AUDIT_KIND_QUEUE_SET_ASIDE",
+		5:  "AUDIT_KIND_BACKEND_FORGOT",
+		6:  "AUDIT_KIND_TIME_STEP",
+		7:  "AUDIT_KIND_CERTIFICATE_RENEWED",
+		8:  "AUDIT_KIND_CERTIFICATE_NOT_RENEWED",
+		9:  "AUDIT_KIND_TAMPER_OPENED",
+		10: "AUDIT_KIND_TAMPER_CLOSED",
+		11: "AUDIT_KIND_TAMPER_UNREADABLE",
 	}
 	AuditKind_value = map[string]int32{
 		"AUDIT_KIND_UNSPECIFIED":             0,
@@ -414,6 +424,9 @@ var (
 		"AUDIT_KIND_TIME_STEP":               6,
 		"AUDIT_KIND_CERTIFICATE_RENEWED":     7,
 		"AUDIT_KIND_CERTIFICATE_NOT_RENEWED": 8,
+		"AUDIT_KIND_TAMPER_OPENED":           9,
+		"AUDIT_KIND_TAMPER_CLOSED":           10,
+		"AUDIT_KIND_TAMPER_UNREADABLE":       11,
 	}
 )
 
@@ -847,7 +860,9 @@ type Audit struct {
 	// Ledger records that the file should have had and that were not found. Count, >= 0. Unset means not applicable.
 	Missing *uint64 `protobuf:"varint,8,opt,name=missing,proto3,oneof" json:"missing,omitempty"`
 	// Records that were found and can't be opened. Count, >= 0. Unset means not applicable.
-	Unreadable    *uint64 `protobuf:"varint,9,opt,name=unreadable,proto3,oneof" json:"unreadable,omitempty"`
+	Unreadable *uint64 `protobuf:"varint,9,opt,name=unreadable,proto3,oneof" json:"unreadable,omitempty"`
+	// How often it happened since the last event of the kind, this one included. Count, >= 1. Unset means once.
+	Count         *uint32 `protobuf:"varint,10,opt,name=count,proto3,oneof" json:"count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -945,6 +960,13 @@ func (x *Audit) GetUnreadable() uint64 {
 	return 0
 }
 
+func (x *Audit) GetCount() uint32 {
+	if x != nil && x.Count != nil {
+		return *x.Count
+	}
+	return 0
+}
+
 var File_ledger_proto protoreflect.FileDescriptor
 
 const file_ledger_proto_rawDesc = "" +
@@ -990,7 +1012,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x06stamps\x18\a \x01(\x05R\x06stamps\x12\x1b\n" +
 	"\torder_ref\x18\b \x01(\tR\borderRef\x12\x1f\n" +
 	"\vpayment_key\x18\t \x01(\tR\n" +
-	"paymentKey\"\xd6\x02\n" +
+	"paymentKey\"\xfb\x02\n" +
 	"\x05Audit\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.stampd.v1.AuditKindR\x04kind\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x14\n" +
@@ -1003,14 +1025,17 @@ const file_ledger_proto_rawDesc = "" +
 	"\amissing\x18\b \x01(\x04H\x03R\amissing\x88\x01\x01\x12#\n" +
 	"\n" +
 	"unreadable\x18\t \x01(\x04H\x04R\n" +
-	"unreadable\x88\x01\x01B\r\n" +
+	"unreadable\x88\x01\x01\x12\x19\n" +
+	"\x05count\x18\n" +
+	" \x01(\rH\x05R\x05count\x88\x01\x01B\r\n" +
 	"\v_caller_uidB\n" +
 	"\n" +
 	"\b_step_msB\b\n" +
 	"\x06_savedB\n" +
 	"\n" +
 	"\b_missingB\r\n" +
-	"\v_unreadable*\x8c\x03\n" +
+	"\v_unreadableB\b\n" +
+	"\x06_count*\x8c\x03\n" +
 	"\vPaymentKind\x12\x1c\n" +
 	"\x18PAYMENT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17PAYMENT_KIND_AUTHORISED\x10\x01\x12\x19\n" +
@@ -1051,7 +1076,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x1eCARDHOLDER_VERIFICATION_DEVICE\x10\x05*=\n" +
 	"\tStampKind\x12\x1a\n" +
 	"\x16STAMP_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
-	"\x10STAMP_KIND_STAMP\x10\x01*\xa2\x02\n" +
+	"\x10STAMP_KIND_STAMP\x10\x01*\x80\x03\n" +
 	"\tAuditKind\x12\x1a\n" +
 	"\x16AUDIT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17AUDIT_KIND_PAN_DETECTED\x10\x01\x12\x1d\n" +
@@ -1061,7 +1086,11 @@ const file_ledger_proto_rawDesc = "" +
 	"\x19AUDIT_KIND_BACKEND_FORGOT\x10\x05\x12\x18\n" +
 	"\x14AUDIT_KIND_TIME_STEP\x10\x06\x12\"\n" +
 	"\x1eAUDIT_KIND_CERTIFICATE_RENEWED\x10\a\x12&\n" +
-	"\"AUDIT_KIND_CERTIFICATE_NOT_RENEWED\x10\bB+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
+	"\"AUDIT_KIND_CERTIFICATE_NOT_RENEWED\x10\b\x12\x1c\n" +
+	"\x18AUDIT_KIND_TAMPER_OPENED\x10\t\x12\x1c\n" +
+	"\x18AUDIT_KIND_TAMPER_CLOSED\x10\n" +
+	"\x12 \n" +
+	"\x1cAUDIT_KIND_TAMPER_UNREADABLE\x10\vB+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
 
 var (
 	file_ledger_proto_rawDescOnce sync.Once

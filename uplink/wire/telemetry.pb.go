@@ -82,6 +82,217 @@ func (ChargeStatus) EnumDescriptor() ([]byte, []int) {
 	return file_telemetry_proto_rawDescGZIP(), []int{0}
 }
 
+// SimState is the state of a SIM.
+type SimState int32
+
+const (
+	// Not known.
+	SimState_SIM_STATE_UNSPECIFIED SimState = 0
+	// Ready.
+	SimState_SIM_STATE_READY SimState = 1
+	// Wants its PIN.
+	SimState_SIM_STATE_PIN SimState = 2
+	// Wants its PUK, after too many wrong PINs.
+	SimState_SIM_STATE_PUK SimState = 3
+	// The modem or the network wants a code for it.
+	SimState_SIM_STATE_LOCKED SimState = 4
+	// Not inserted.
+	SimState_SIM_STATE_ABSENT SimState = 5
+	// Inserted, and does not work.
+	SimState_SIM_STATE_FAILED SimState = 6
+	// Not ready yet.
+	SimState_SIM_STATE_BUSY SimState = 7
+	// Not one that the modem takes.
+	SimState_SIM_STATE_WRONG SimState = 8
+)
+
+// Enum value maps for SimState.
+var (
+	SimState_name = map[int32]string{
+		0: "SIM_STATE_UNSPECIFIED",
+		1: "SIM_STATE_READY",
+		2: "SIM_STATE_PIN",
+		3: "SIM_STATE_PUK",
+		4: "SIM_STATE_LOCKED",
+		5: "SIM_STATE_ABSENT",
+		6: "SIM_STATE_FAILED",
+		7: "SIM_STATE_BUSY",
+		8: "SIM_STATE_WRONG",
+	}
+	SimState_value = map[string]int32{
+		"SIM_STATE_UNSPECIFIED": 0,
+		"SIM_STATE_READY":       1,
+		"SIM_STATE_PIN":         2,
+		"SIM_STATE_PUK":         3,
+		"SIM_STATE_LOCKED":      4,
+		"SIM_STATE_ABSENT":      5,
+		"SIM_STATE_FAILED":      6,
+		"SIM_STATE_BUSY":        7,
+		"SIM_STATE_WRONG":       8,
+	}
+)
+
+func (x SimState) Enum() *SimState {
+	p := new(SimState)
+	*p = x
+	return p
+}
+
+func (x SimState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (SimState) Descriptor() protoreflect.EnumDescriptor {
+	return file_telemetry_proto_enumTypes[1].Descriptor()
+}
+
+func (SimState) Type() protoreflect.EnumType {
+	return &file_telemetry_proto_enumTypes[1]
+}
+
+func (x SimState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use SimState.Descriptor instead.
+func (SimState) EnumDescriptor() ([]byte, []int) {
+	return file_telemetry_proto_rawDescGZIP(), []int{1}
+}
+
+// ResetReason is why a machine started.
+type ResetReason int32
+
+const (
+	// Not known.
+	ResetReason_RESET_REASON_UNSPECIFIED ResetReason = 0
+	// It was switched on.
+	ResetReason_RESET_REASON_POWER_ON ResetReason = 1
+	// Software restarted it.
+	ResetReason_RESET_REASON_SOFTWARE ResetReason = 2
+	// A watchdog ran out.
+	ResetReason_RESET_REASON_WATCHDOG ResetReason = 3
+	// It was too hot.
+	ResetReason_RESET_REASON_OVERHEATED ResetReason = 4
+	// The supply's voltage was too low.
+	ResetReason_RESET_REASON_BROWNOUT ResetReason = 5
+	// The supply's voltage was too high.
+	ResetReason_RESET_REASON_OVERVOLTAGE ResetReason = 6
+	// A reset line: a button, or another chip.
+	ResetReason_RESET_REASON_EXTERNAL ResetReason = 7
+	// A clock or an alarm woke it.
+	ResetReason_RESET_REASON_WAKEUP ResetReason = 8
+	// The kernel crashed.
+	ResetReason_RESET_REASON_CRASH ResetReason = 9
+)
+
+// Enum value maps for ResetReason.
+var (
+	ResetReason_name = map[int32]string{
+		0: "RESET_REASON_UNSPECIFIED",
+		1: "RESET_REASON_POWER_ON",
+		2: "RESET_REASON_SOFTWARE",
+		3: "RESET_REASON_WATCHDOG",
+		4: "RESET_REASON_OVERHEATED",
+		5: "RESET_REASON_BROWNOUT",
+		6: "RESET_REASON_OVERVOLTAGE",
+		7: "RESET_REASON_EXTERNAL",
+		8: "RESET_REASON_WAKEUP",
+		9: "RESET_REASON_CRASH",
+	}
+	ResetReason_value = map[string]int32{
+		"RESET_REASON_UNSPECIFIED": 0,
+		"RESET_REASON_POWER_ON":    1,
+		"RESET_REASON_SOFTWARE":    2,
+		"RESET_REASON_WATCHDOG":    3,
+		"RESET_REASON_OVERHEATED":  4,
+		"RESET_REASON_BROWNOUT":    5,
+		"RESET_REASON_OVERVOLTAGE": 6,
+		"RESET_REASON_EXTERNAL":    7,
+		"RESET_REASON_WAKEUP":      8,
+		"RESET_REASON_CRASH":       9,
+	}
+)
+
+func (x ResetReason) Enum() *ResetReason {
+	p := new(ResetReason)
+	*p = x
+	return p
+}
+
+func (x ResetReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ResetReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_telemetry_proto_enumTypes[2].Descriptor()
+}
+
+func (ResetReason) Type() protoreflect.EnumType {
+	return &file_telemetry_proto_enumTypes[2]
+}
+
+func (x ResetReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ResetReason.Descriptor instead.
+func (ResetReason) EnumDescriptor() ([]byte, []int) {
+	return file_telemetry_proto_rawDescGZIP(), []int{2}
+}
+
+// ContactKind names a switch.
+type ContactKind int32
+
+const (
+	// Not given.
+	ContactKind_CONTACT_KIND_UNSPECIFIED ContactKind = 0
+	// The tamper switch: active means that the case is open.
+	ContactKind_CONTACT_KIND_TAMPER ContactKind = 1
+	// The dock: active means that the terminal is in it.
+	ContactKind_CONTACT_KIND_DOCK ContactKind = 2
+)
+
+// Enum value maps for ContactKind.
+var (
+	ContactKind_name = map[int32]string{
+		0: "CONTACT_KIND_UNSPECIFIED",
+		1: "CONTACT_KIND_TAMPER",
+		2: "CONTACT_KIND_DOCK",
+	}
+	ContactKind_value = map[string]int32{
+		"CONTACT_KIND_UNSPECIFIED": 0,
+		"CONTACT_KIND_TAMPER":      1,
+		"CONTACT_KIND_DOCK":        2,
+	}
+)
+
+func (x ContactKind) Enum() *ContactKind {
+	p := new(ContactKind)
+	*p = x
+	return p
+}
+
+func (x ContactKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ContactKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_telemetry_proto_enumTypes[3].Descriptor()
+}
+
+func (ContactKind) Type() protoreflect.EnumType {
+	return &file_telemetry_proto_enumTypes[3]
+}
+
+func (x ContactKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ContactKind.Descriptor instead.
+func (ContactKind) EnumDescriptor() ([]byte, []int) {
+	return file_telemetry_proto_rawDescGZIP(), []int{3}
+}
+
 // LifecycleKind names what happened to the agent or one of its parts.
 type LifecycleKind int32
 
@@ -127,11 +338,11 @@ func (x LifecycleKind) String() string {
 }
 
 func (LifecycleKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_telemetry_proto_enumTypes[1].Descriptor()
+	return file_telemetry_proto_enumTypes[4].Descriptor()
 }
 
 func (LifecycleKind) Type() protoreflect.EnumType {
-	return &file_telemetry_proto_enumTypes[1]
+	return &file_telemetry_proto_enumTypes[4]
 }
 
 func (x LifecycleKind) Number() protoreflect.EnumNumber {
@@ -140,7 +351,7 @@ func (x LifecycleKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LifecycleKind.Descriptor instead.
 func (LifecycleKind) EnumDescriptor() ([]byte, []int) {
-	return file_telemetry_proto_rawDescGZIP(), []int{1}
+	return file_telemetry_proto_rawDescGZIP(), []int{4}
 }
 
 // TelemetryBlock is the plain form of a block, the payload of a telemetry record: events in the order in which they
@@ -222,6 +433,20 @@ type Battery struct {
 	Health string `protobuf:"bytes,12,opt,name=health,proto3" json:"health,omitempty"`
 	// Whether a charger is connected. Unset means unknown.
 	ExternalPower *bool `protobuf:"varint,13,opt,name=external_power,json=externalPower,proto3,oneof" json:"external_power,omitempty"`
+	// How fast the charge changes: positive charges. Thousandths of a percent of a full charge per hour, -6,815,744 to 6,815,536.
+	// Unset means unknown: few gauges measure it, and those that do have no current.
+	ChargeRateMillipercentPerHour *int32 `protobuf:"zigzag32,14,opt,name=charge_rate_millipercent_per_hour,json=chargeRateMillipercentPerHour,proto3,oneof" json:"charge_rate_millipercent_per_hour,omitempty"`
+	// State of health: what a full charge holds now, as a share of what it was designed to hold. Percent, 0 to 110. Unset means
+	// unknown.
+	HealthPercent *uint32 `protobuf:"varint,15,opt,name=health_percent,json=healthPercent,proto3,oneof" json:"health_percent,omitempty"`
+	// Time until the battery is empty at the present rate, as the gauge foretells it. Seconds, 0 to 3,932,040. Unset means
+	// unknown, or it does not discharge.
+	TimeToEmptySeconds *uint32 `protobuf:"varint,16,opt,name=time_to_empty_seconds,json=timeToEmptySeconds,proto3,oneof" json:"time_to_empty_seconds,omitempty"`
+	// Time until the battery is full at the present rate, as the gauge foretells it. Seconds, 0 to 3,932,040. Unset means
+	// unknown, or it does not charge.
+	TimeToFullSeconds *uint32 `protobuf:"varint,17,opt,name=time_to_full_seconds,json=timeToFullSeconds,proto3,oneof" json:"time_to_full_seconds,omitempty"`
+	// The battery's or the gauge's own name for its model: up to 64 characters. Empty means unknown.
+	Model         string `protobuf:"bytes,18,opt,name=model,proto3" json:"model,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -347,6 +572,41 @@ func (x *Battery) GetExternalPower() bool {
 	return false
 }
 
+func (x *Battery) GetChargeRateMillipercentPerHour() int32 {
+	if x != nil && x.ChargeRateMillipercentPerHour != nil {
+		return *x.ChargeRateMillipercentPerHour
+	}
+	return 0
+}
+
+func (x *Battery) GetHealthPercent() uint32 {
+	if x != nil && x.HealthPercent != nil {
+		return *x.HealthPercent
+	}
+	return 0
+}
+
+func (x *Battery) GetTimeToEmptySeconds() uint32 {
+	if x != nil && x.TimeToEmptySeconds != nil {
+		return *x.TimeToEmptySeconds
+	}
+	return 0
+}
+
+func (x *Battery) GetTimeToFullSeconds() uint32 {
+	if x != nil && x.TimeToFullSeconds != nil {
+		return *x.TimeToFullSeconds
+	}
+	return 0
+}
+
+func (x *Battery) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
 // Modem is one reading of one cellular modem.
 type Modem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -372,8 +632,58 @@ type Modem struct {
 	CellId *uint64 `protobuf:"varint,10,opt,name=cell_id,json=cellId,proto3,oneof" json:"cell_id,omitempty"`
 	// Temperature. Tenths of a degree Celsius. Unset means unknown.
 	TemperatureDecicelsius *int32 `protobuf:"zigzag32,11,opt,name=temperature_decicelsius,json=temperatureDecicelsius,proto3,oneof" json:"temperature_decicelsius,omitempty"`
-	unknownFields          protoimpl.UnknownFields
-	sizeCache              protoimpl.SizeCache
+	// State of the SIM. Unspecified means unknown.
+	Sim SimState `protobuf:"varint,12,opt,name=sim,proto3,enum=stampd.v1.SimState" json:"sim,omitempty"`
+	// Number of the SIM (ITU-T E.118): 18 to 20 characters that begin with 89, digits but for an account number that the issuer
+	// wrote in hexadecimal. Empty means unknown.
+	Iccid string `protobuf:"bytes,13,opt,name=iccid,proto3" json:"iccid,omitempty"`
+	// Number of the modem (3GPP TS 23.003 annex B): 15 digits, checked. Empty means unknown.
+	Imei string `protobuf:"bytes,14,opt,name=imei,proto3" json:"imei,omitempty"`
+	// Maker and model, as the modem says ("Quectel EC25"): up to 64 characters. Empty means unknown.
+	Model string `protobuf:"bytes,15,opt,name=model,proto3" json:"model,omitempty"`
+	// Firmware, as the modem says: up to 64 characters. Empty means unknown.
+	Firmware string `protobuf:"bytes,16,opt,name=firmware,proto3" json:"firmware,omitempty"`
+	// Whether it may send: false in flight mode and when switched off by AT+CFUN. Unset means unknown.
+	RadioOn *bool `protobuf:"varint,17,opt,name=radio_on,json=radioOn,proto3,oneof" json:"radio_on,omitempty"`
+	// Mobile country code and network code of the operator: 5 or 6 digits. Empty means unknown.
+	OperatorCode string `protobuf:"bytes,18,opt,name=operator_code,json=operatorCode,proto3" json:"operator_code,omitempty"`
+	// What the registration is with: "CEREG" (LTE), "CGREG" (packets over GSM and UMTS), "C5GREG" (5G) or "CREG", with which
+	// alone calls go and no data; "3gpp" when ModemManager says. Empty when the registration is unknown.
+	RegistrationWith string `protobuf:"bytes,19,opt,name=registration_with,json=registrationWith,proto3" json:"registration_with,omitempty"`
+	// Received signal code power, in UMTS. Tenths of a dBm, -1,240 to -240. Unset means unknown.
+	RscpDecidbm *int32 `protobuf:"zigzag32,20,opt,name=rscp_decidbm,json=rscpDecidbm,proto3,oneof" json:"rscp_decidbm,omitempty"`
+	// Energy per chip as a ratio to all that is received, in UMTS. Tenths of a dB, -320 to 0. Unset means unknown.
+	EcioDecidb *int32 `protobuf:"zigzag32,21,opt,name=ecio_decidb,json=ecioDecidb,proto3,oneof" json:"ecio_decidb,omitempty"`
+	// RSRP of the NR cell beside the LTE cell (EN-DC). Tenths of a dBm, -1,560 to -310. Unset means unknown, or there is none.
+	NrRsrpDecidbm *int32 `protobuf:"zigzag32,22,opt,name=nr_rsrp_decidbm,json=nrRsrpDecidbm,proto3,oneof" json:"nr_rsrp_decidbm,omitempty"`
+	// RSRQ of that NR cell. Tenths of a dB, -430 to 200. Unset means unknown, or there is none.
+	NrRsrqDecidb *int32 `protobuf:"zigzag32,23,opt,name=nr_rsrq_decidb,json=nrRsrqDecidb,proto3,oneof" json:"nr_rsrq_decidb,omitempty"`
+	// SINR of that NR cell. Tenths of a dB, -230 to 400. Unset means unknown, or there is none.
+	NrSinrDecidb *int32 `protobuf:"zigzag32,24,opt,name=nr_sinr_decidb,json=nrSinrDecidb,proto3,oneof" json:"nr_sinr_decidb,omitempty"`
+	// Physical cell identity. Range: 0 to 1,007. Unset means unknown.
+	PhysicalCellId *uint32 `protobuf:"varint,25,opt,name=physical_cell_id,json=physicalCellId,proto3,oneof" json:"physical_cell_id,omitempty"`
+	// Channel: (E)ARFCN or NR-ARFCN, 0 to 3,279,165. Unset means unknown.
+	Channel *uint32 `protobuf:"varint,26,opt,name=channel,proto3,oneof" json:"channel,omitempty"`
+	// Band, by its number in 3GPP's tables: 1 to 512. Unset means unknown.
+	Band *uint32 `protobuf:"varint,27,opt,name=band,proto3,oneof" json:"band,omitempty"`
+	// Time of the network. Seconds since 1970-01-01T00:00:00Z. Unset means unknown, or the modem does not say in what zone.
+	NetworkUnixS *int64 `protobuf:"varint,28,opt,name=network_unix_s,json=networkUnixS,proto3,oneof" json:"network_unix_s,omitempty"`
+	// Time zone of the network, east of Greenwich. Minutes, -840 to 840. Unset means unknown.
+	NetworkZoneMinutes *int32 `protobuf:"zigzag32,29,opt,name=network_zone_minutes,json=networkZoneMinutes,proto3,oneof" json:"network_zone_minutes,omitempty"`
+	// Where the signal comes from: "CESQ", "CSQ", "QCSQ", "QENG", "CPSI", "CPSI/10" when its unit was told by its size, or
+	// "ModemManager". Empty when no signal is known.
+	SignalSource string `protobuf:"bytes,30,opt,name=signal_source,json=signalSource,proto3" json:"signal_source,omitempty"`
+	// Values that can't be and were left out therefore, with where they come from: "QCSQ rssi=85; CPSI sinr=120". Up
+	// to 1,024 characters, never an identifier. Empty when there are none.
+	Nonsense string `protobuf:"bytes,31,opt,name=nonsense,proto3" json:"nonsense,omitempty"`
+	// Answers that registration, operator and signal were taken from, a line each, as the modem wrote them, without what
+	// identifies modem or SIM: up to 4,096 characters. Terminals send them with nonsense, and with a signal whose unit was told
+	// by its size; else they are empty, since the values say the same.
+	Raw string `protobuf:"bytes,32,opt,name=raw,proto3" json:"raw,omitempty"`
+	// Quality of the signal, as ModemManager judges it. Percent, 0 to 100. Unset means unknown, or not by ModemManager.
+	SignalPercent *uint32 `protobuf:"varint,33,opt,name=signal_percent,json=signalPercent,proto3,oneof" json:"signal_percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Modem) Reset() {
@@ -483,6 +793,160 @@ func (x *Modem) GetTemperatureDecicelsius() int32 {
 	return 0
 }
 
+func (x *Modem) GetSim() SimState {
+	if x != nil {
+		return x.Sim
+	}
+	return SimState_SIM_STATE_UNSPECIFIED
+}
+
+func (x *Modem) GetIccid() string {
+	if x != nil {
+		return x.Iccid
+	}
+	return ""
+}
+
+func (x *Modem) GetImei() string {
+	if x != nil {
+		return x.Imei
+	}
+	return ""
+}
+
+func (x *Modem) GetModel() string {
+	if x != nil {
+		return x.Model
+	}
+	return ""
+}
+
+func (x *Modem) GetFirmware() string {
+	if x != nil {
+		return x.Firmware
+	}
+	return ""
+}
+
+func (x *Modem) GetRadioOn() bool {
+	if x != nil && x.RadioOn != nil {
+		return *x.RadioOn
+	}
+	return false
+}
+
+func (x *Modem) GetOperatorCode() string {
+	if x != nil {
+		return x.OperatorCode
+	}
+	return ""
+}
+
+func (x *Modem) GetRegistrationWith() string {
+	if x != nil {
+		return x.RegistrationWith
+	}
+	return ""
+}
+
+func (x *Modem) GetRscpDecidbm() int32 {
+	if x != nil && x.RscpDecidbm != nil {
+		return *x.RscpDecidbm
+	}
+	return 0
+}
+
+func (x *Modem) GetEcioDecidb() int32 {
+	if x != nil && x.EcioDecidb != nil {
+		return *x.EcioDecidb
+	}
+	return 0
+}
+
+func (x *Modem) GetNrRsrpDecidbm() int32 {
+	if x != nil && x.NrRsrpDecidbm != nil {
+		return *x.NrRsrpDecidbm
+	}
+	return 0
+}
+
+func (x *Modem) GetNrRsrqDecidb() int32 {
+	if x != nil && x.NrRsrqDecidb != nil {
+		return *x.NrRsrqDecidb
+	}
+	return 0
+}
+
+func (x *Modem) GetNrSinrDecidb() int32 {
+	if x != nil && x.NrSinrDecidb != nil {
+		return *x.NrSinrDecidb
+	}
+	return 0
+}
+
+func (x *Modem) GetPhysicalCellId() uint32 {
+	if x != nil && x.PhysicalCellId != nil {
+		return *x.PhysicalCellId
+	}
+	return 0
+}
+
+func (x *Modem) GetChannel() uint32 {
+	if x != nil && x.Channel != nil {
+		return *x.Channel
+	}
+	return 0
+}
+
+func (x *Modem) GetBand() uint32 {
+	if x != nil && x.Band != nil {
+		return *x.Band
+	}
+	return 0
+}
+
+func (x *Modem) GetNetworkUnixS() int64 {
+	if x != nil && x.NetworkUnixS != nil {
+		return *x.NetworkUnixS
+	}
+	return 0
+}
+
+func (x *Modem) GetNetworkZoneMinutes() int32 {
+	if x != nil && x.NetworkZoneMinutes != nil {
+		return *x.NetworkZoneMinutes
+	}
+	return 0
+}
+
+func (x *Modem) GetSignalSource() string {
+	if x != nil {
+		return x.SignalSource
+	}
+	return ""
+}
+
+func (x *Modem) GetNonsense() string {
+	if x != nil {
+		return x.Nonsense
+	}
+	return ""
+}
+
+func (x *Modem) GetRaw() string {
+	if x != nil {
+		return x.Raw
+	}
+	return ""
+}
+
+func (x *Modem) GetSignalPercent() uint32 {
+	if x != nil && x.SignalPercent != nil {
+		return *x.SignalPercent
+	}
+	return 0
+}
+
 // Host is one reading of the terminal's processor, memory, disk and network.
 type Host struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -507,9 +971,30 @@ type Host struct {
 	// Time since boot. Seconds, >= 0. Unset means unknown.
 	UptimeSeconds *uint64 `protobuf:"varint,10,opt,name=uptime_seconds,json=uptimeSeconds,proto3,oneof" json:"uptime_seconds,omitempty"`
 	// Processes on the machine. Count, >= 1. Unset means unknown.
-	Processes     *uint32 `protobuf:"varint,11,opt,name=processes,proto3,oneof" json:"processes,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Processes *uint32 `protobuf:"varint,11,opt,name=processes,proto3,oneof" json:"processes,omitempty"`
+	// Wear of the eMMC's cells of type A, as it estimates it (JEDEC JESD84-B51, DEVICE_LIFE_TIME_EST_TYP_A): n means at most
+	// n x 10 percent of its life used, 11 more than all of it. Range: 1 to 11. Unset means unknown.
+	EmmcLifeA *uint32 `protobuf:"varint,12,opt,name=emmc_life_a,json=emmcLifeA,proto3,oneof" json:"emmc_life_a,omitempty"`
+	// The same of the cells of type B. Range: 1 to 11. Unset means unknown.
+	EmmcLifeB *uint32 `protobuf:"varint,13,opt,name=emmc_life_b,json=emmcLifeB,proto3,oneof" json:"emmc_life_b,omitempty"`
+	// The eMMC's reserved blocks (JEDEC JESD84-B51, PRE_EOL_INFO): 1 is normal, 2 means that 80 percent of them are used, 3 that
+	// 90 percent are. Range: 1 to 3. Unset means unknown.
+	EmmcPreEol *uint32 `protobuf:"varint,14,opt,name=emmc_pre_eol,json=emmcPreEol,proto3,oneof" json:"emmc_pre_eol,omitempty"`
+	// The clock that the slowest processor may have now, as a share of the highest that it can have. Percent, 0 to 100; 100 means
+	// that none is held back. Unset means unknown.
+	CpuLimitPercent *uint32 `protobuf:"varint,15,opt,name=cpu_limit_percent,json=cpuLimitPercent,proto3,oneof" json:"cpu_limit_percent,omitempty"`
+	// Cooling devices of the processor that hold it back or cool it now. Count, >= 0. Unset means unknown.
+	CoolersActive *uint32 `protobuf:"varint,16,opt,name=coolers_active,json=coolersActive,proto3,oneof" json:"coolers_active,omitempty"`
+	// How often a processor was held back because it was hot, since boot. Count, >= 0. Unset means unknown.
+	ThrottleEvents *uint64 `protobuf:"varint,17,opt,name=throttle_events,json=throttleEvents,proto3,oneof" json:"throttle_events,omitempty"`
+	// Why the machine started last. Unspecified means unknown.
+	ResetReason ResetReason `protobuf:"varint,18,opt,name=reset_reason,json=resetReason,proto3,enum=stampd.v1.ResetReason" json:"reset_reason,omitempty"`
+	// Whether a hardware watchdog is armed: one of them counts down. Unset means unknown, or there is none.
+	WatchdogArmed *bool `protobuf:"varint,19,opt,name=watchdog_armed,json=watchdogArmed,proto3,oneof" json:"watchdog_armed,omitempty"`
+	// How long the armed watchdog, or the first one, waits before it resets the machine. Seconds, >= 1. Unset means unknown.
+	WatchdogTimeoutSeconds *uint32 `protobuf:"varint,20,opt,name=watchdog_timeout_seconds,json=watchdogTimeoutSeconds,proto3,oneof" json:"watchdog_timeout_seconds,omitempty"`
+	unknownFields          protoimpl.UnknownFields
+	sizeCache              protoimpl.SizeCache
 }
 
 func (x *Host) Reset() {
@@ -619,6 +1104,252 @@ func (x *Host) GetProcesses() uint32 {
 	return 0
 }
 
+func (x *Host) GetEmmcLifeA() uint32 {
+	if x != nil && x.EmmcLifeA != nil {
+		return *x.EmmcLifeA
+	}
+	return 0
+}
+
+func (x *Host) GetEmmcLifeB() uint32 {
+	if x != nil && x.EmmcLifeB != nil {
+		return *x.EmmcLifeB
+	}
+	return 0
+}
+
+func (x *Host) GetEmmcPreEol() uint32 {
+	if x != nil && x.EmmcPreEol != nil {
+		return *x.EmmcPreEol
+	}
+	return 0
+}
+
+func (x *Host) GetCpuLimitPercent() uint32 {
+	if x != nil && x.CpuLimitPercent != nil {
+		return *x.CpuLimitPercent
+	}
+	return 0
+}
+
+func (x *Host) GetCoolersActive() uint32 {
+	if x != nil && x.CoolersActive != nil {
+		return *x.CoolersActive
+	}
+	return 0
+}
+
+func (x *Host) GetThrottleEvents() uint64 {
+	if x != nil && x.ThrottleEvents != nil {
+		return *x.ThrottleEvents
+	}
+	return 0
+}
+
+func (x *Host) GetResetReason() ResetReason {
+	if x != nil {
+		return x.ResetReason
+	}
+	return ResetReason_RESET_REASON_UNSPECIFIED
+}
+
+func (x *Host) GetWatchdogArmed() bool {
+	if x != nil && x.WatchdogArmed != nil {
+		return *x.WatchdogArmed
+	}
+	return false
+}
+
+func (x *Host) GetWatchdogTimeoutSeconds() uint32 {
+	if x != nil && x.WatchdogTimeoutSeconds != nil {
+		return *x.WatchdogTimeoutSeconds
+	}
+	return 0
+}
+
+// NetworkInterface is one reading of one network interface that has hardware behind it.
+type NetworkInterface struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The kernel's name for it ("eth0"): 1 to 15 characters. Always set.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Whether it has a link: a cable, an access point, a bearer. Unset means unknown, or it is switched off.
+	Carrier *bool `protobuf:"varint,2,opt,name=carrier,proto3,oneof" json:"carrier,omitempty"`
+	// Received since boot, or since it was plugged in. Bytes, >= 0. Unset means unknown.
+	ReceivedBytes *uint64 `protobuf:"varint,3,opt,name=received_bytes,json=receivedBytes,proto3,oneof" json:"received_bytes,omitempty"`
+	// Sent since then. Bytes, >= 0. Unset means unknown.
+	SentBytes *uint64 `protobuf:"varint,4,opt,name=sent_bytes,json=sentBytes,proto3,oneof" json:"sent_bytes,omitempty"`
+	// Received packets that were bad. Count, >= 0. Unset means unknown.
+	ReceiveErrors *uint64 `protobuf:"varint,5,opt,name=receive_errors,json=receiveErrors,proto3,oneof" json:"receive_errors,omitempty"`
+	// Packets that could not be sent. Count, >= 0. Unset means unknown.
+	SendErrors *uint64 `protobuf:"varint,6,opt,name=send_errors,json=sendErrors,proto3,oneof" json:"send_errors,omitempty"`
+	// Received packets that were dropped. Count, >= 0. Unset means unknown.
+	ReceiveDropped *uint64 `protobuf:"varint,7,opt,name=receive_dropped,json=receiveDropped,proto3,oneof" json:"receive_dropped,omitempty"`
+	// Packets to be sent that were dropped. Count, >= 0. Unset means unknown.
+	SendDropped *uint64 `protobuf:"varint,8,opt,name=send_dropped,json=sendDropped,proto3,oneof" json:"send_dropped,omitempty"`
+	// How often the link came or went. Count, >= 0. Unset means unknown.
+	CarrierChanges *uint64 `protobuf:"varint,9,opt,name=carrier_changes,json=carrierChanges,proto3,oneof" json:"carrier_changes,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *NetworkInterface) Reset() {
+	*x = NetworkInterface{}
+	mi := &file_telemetry_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NetworkInterface) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NetworkInterface) ProtoMessage() {}
+
+func (x *NetworkInterface) ProtoReflect() protoreflect.Message {
+	mi := &file_telemetry_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NetworkInterface.ProtoReflect.Descriptor instead.
+func (*NetworkInterface) Descriptor() ([]byte, []int) {
+	return file_telemetry_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *NetworkInterface) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *NetworkInterface) GetCarrier() bool {
+	if x != nil && x.Carrier != nil {
+		return *x.Carrier
+	}
+	return false
+}
+
+func (x *NetworkInterface) GetReceivedBytes() uint64 {
+	if x != nil && x.ReceivedBytes != nil {
+		return *x.ReceivedBytes
+	}
+	return 0
+}
+
+func (x *NetworkInterface) GetSentBytes() uint64 {
+	if x != nil && x.SentBytes != nil {
+		return *x.SentBytes
+	}
+	return 0
+}
+
+func (x *NetworkInterface) GetReceiveErrors() uint64 {
+	if x != nil && x.ReceiveErrors != nil {
+		return *x.ReceiveErrors
+	}
+	return 0
+}
+
+func (x *NetworkInterface) GetSendErrors() uint64 {
+	if x != nil && x.SendErrors != nil {
+		return *x.SendErrors
+	}
+	return 0
+}
+
+func (x *NetworkInterface) GetReceiveDropped() uint64 {
+	if x != nil && x.ReceiveDropped != nil {
+		return *x.ReceiveDropped
+	}
+	return 0
+}
+
+func (x *NetworkInterface) GetSendDropped() uint64 {
+	if x != nil && x.SendDropped != nil {
+		return *x.SendDropped
+	}
+	return 0
+}
+
+func (x *NetworkInterface) GetCarrierChanges() uint64 {
+	if x != nil && x.CarrierChanges != nil {
+		return *x.CarrierChanges
+	}
+	return 0
+}
+
+// Contact is the state of one switch of the terminal: of its case or of its dock.
+type Contact struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Which one. Always set.
+	Kind ContactKind `protobuf:"varint,1,opt,name=kind,proto3,enum=stampd.v1.ContactKind" json:"kind,omitempty"`
+	// What it says, after it came to rest: of the case that it is open, of the dock that the terminal is in it. Unset means
+	// that it can't be read.
+	Active *bool `protobuf:"varint,2,opt,name=active,proto3,oneof" json:"active,omitempty"`
+	// How often it changed since the last reading of it, short moves of the spring not counted. Count, >= 0.
+	Changes       uint32 `protobuf:"varint,3,opt,name=changes,proto3" json:"changes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Contact) Reset() {
+	*x = Contact{}
+	mi := &file_telemetry_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Contact) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Contact) ProtoMessage() {}
+
+func (x *Contact) ProtoReflect() protoreflect.Message {
+	mi := &file_telemetry_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Contact.ProtoReflect.Descriptor instead.
+func (*Contact) Descriptor() ([]byte, []int) {
+	return file_telemetry_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Contact) GetKind() ContactKind {
+	if x != nil {
+		return x.Kind
+	}
+	return ContactKind_CONTACT_KIND_UNSPECIFIED
+}
+
+func (x *Contact) GetActive() bool {
+	if x != nil && x.Active != nil {
+		return *x.Active
+	}
+	return false
+}
+
+func (x *Contact) GetChanges() uint32 {
+	if x != nil {
+		return x.Changes
+	}
+	return 0
+}
+
 // AppPerformance is how one application on the terminal performs; the agent reports itself as "stampd".
 type AppPerformance struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -642,7 +1373,7 @@ type AppPerformance struct {
 
 func (x *AppPerformance) Reset() {
 	*x = AppPerformance{}
-	mi := &file_telemetry_proto_msgTypes[4]
+	mi := &file_telemetry_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -654,7 +1385,7 @@ func (x *AppPerformance) String() string {
 func (*AppPerformance) ProtoMessage() {}
 
 func (x *AppPerformance) ProtoReflect() protoreflect.Message {
-	mi := &file_telemetry_proto_msgTypes[4]
+	mi := &file_telemetry_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -667,7 +1398,7 @@ func (x *AppPerformance) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AppPerformance.ProtoReflect.Descriptor instead.
 func (*AppPerformance) Descriptor() ([]byte, []int) {
-	return file_telemetry_proto_rawDescGZIP(), []int{4}
+	return file_telemetry_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *AppPerformance) GetApp() string {
@@ -736,7 +1467,7 @@ type Lifecycle struct {
 
 func (x *Lifecycle) Reset() {
 	*x = Lifecycle{}
-	mi := &file_telemetry_proto_msgTypes[5]
+	mi := &file_telemetry_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +1479,7 @@ func (x *Lifecycle) String() string {
 func (*Lifecycle) ProtoMessage() {}
 
 func (x *Lifecycle) ProtoReflect() protoreflect.Message {
-	mi := &file_telemetry_proto_msgTypes[5]
+	mi := &file_telemetry_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +1492,7 @@ func (x *Lifecycle) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lifecycle.ProtoReflect.Descriptor instead.
 func (*Lifecycle) Descriptor() ([]byte, []int) {
-	return file_telemetry_proto_rawDescGZIP(), []int{5}
+	return file_telemetry_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *Lifecycle) GetKind() LifecycleKind {
@@ -798,7 +1529,7 @@ const file_telemetry_proto_rawDesc = "" +
 	"\n" +
 	"\x0ftelemetry.proto\x12\tstampd.v1\"(\n" +
 	"\x0eTelemetryBlock\x12\x16\n" +
-	"\x06events\x18\x01 \x03(\fR\x06events\"\xfe\x05\n" +
+	"\x06events\x18\x01 \x03(\fR\x06events\"\xe9\b\n" +
 	"\aBattery\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x17.stampd.v1.ChargeStatusR\x06status\x12.\n" +
@@ -815,7 +1546,13 @@ const file_telemetry_proto_rawDesc = "" +
 	" \x01(\x03H\aR\x13energyFullDesignUwh\x88\x01\x01\x12\x1b\n" +
 	"\x06cycles\x18\v \x01(\rH\bR\x06cycles\x88\x01\x01\x12\x16\n" +
 	"\x06health\x18\f \x01(\tR\x06health\x12*\n" +
-	"\x0eexternal_power\x18\r \x01(\bH\tR\rexternalPower\x88\x01\x01B\x13\n" +
+	"\x0eexternal_power\x18\r \x01(\bH\tR\rexternalPower\x88\x01\x01\x12M\n" +
+	"!charge_rate_millipercent_per_hour\x18\x0e \x01(\x11H\n" +
+	"R\x1dchargeRateMillipercentPerHour\x88\x01\x01\x12*\n" +
+	"\x0ehealth_percent\x18\x0f \x01(\rH\vR\rhealthPercent\x88\x01\x01\x126\n" +
+	"\x15time_to_empty_seconds\x18\x10 \x01(\rH\fR\x12timeToEmptySeconds\x88\x01\x01\x124\n" +
+	"\x14time_to_full_seconds\x18\x11 \x01(\rH\rR\x11timeToFullSeconds\x88\x01\x01\x12\x14\n" +
+	"\x05model\x18\x12 \x01(\tR\x05modelB\x13\n" +
 	"\x11_capacity_percentB\r\n" +
 	"\v_voltage_uvB\r\n" +
 	"\v_current_uaB\x1a\n" +
@@ -825,7 +1562,11 @@ const file_telemetry_proto_rawDesc = "" +
 	"\x10_energy_full_uwhB\x19\n" +
 	"\x17_energy_full_design_uwhB\t\n" +
 	"\a_cyclesB\x11\n" +
-	"\x0f_external_power\"\xbf\x04\n" +
+	"\x0f_external_powerB$\n" +
+	"\"_charge_rate_millipercent_per_hourB\x11\n" +
+	"\x0f_health_percentB\x18\n" +
+	"\x16_time_to_empty_secondsB\x17\n" +
+	"\x15_time_to_full_seconds\"\x9e\f\n" +
 	"\x05Modem\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12'\n" +
 	"\fregistration\x18\x02 \x01(\rH\x00R\fregistration\x88\x01\x01\x120\n" +
@@ -840,7 +1581,31 @@ const file_telemetry_proto_rawDesc = "" +
 	"\tarea_code\x18\t \x01(\rH\x06R\bareaCode\x88\x01\x01\x12\x1c\n" +
 	"\acell_id\x18\n" +
 	" \x01(\x04H\aR\x06cellId\x88\x01\x01\x12<\n" +
-	"\x17temperature_decicelsius\x18\v \x01(\x11H\bR\x16temperatureDecicelsius\x88\x01\x01B\x0f\n" +
+	"\x17temperature_decicelsius\x18\v \x01(\x11H\bR\x16temperatureDecicelsius\x88\x01\x01\x12%\n" +
+	"\x03sim\x18\f \x01(\x0e2\x13.stampd.v1.SimStateR\x03sim\x12\x14\n" +
+	"\x05iccid\x18\r \x01(\tR\x05iccid\x12\x12\n" +
+	"\x04imei\x18\x0e \x01(\tR\x04imei\x12\x14\n" +
+	"\x05model\x18\x0f \x01(\tR\x05model\x12\x1a\n" +
+	"\bfirmware\x18\x10 \x01(\tR\bfirmware\x12\x1e\n" +
+	"\bradio_on\x18\x11 \x01(\bH\tR\aradioOn\x88\x01\x01\x12#\n" +
+	"\roperator_code\x18\x12 \x01(\tR\foperatorCode\x12+\n" +
+	"\x11registration_with\x18\x13 \x01(\tR\x10registrationWith\x12&\n" +
+	"\frscp_decidbm\x18\x14 \x01(\x11H\n" +
+	"R\vrscpDecidbm\x88\x01\x01\x12$\n" +
+	"\vecio_decidb\x18\x15 \x01(\x11H\vR\n" +
+	"ecioDecidb\x88\x01\x01\x12+\n" +
+	"\x0fnr_rsrp_decidbm\x18\x16 \x01(\x11H\fR\rnrRsrpDecidbm\x88\x01\x01\x12)\n" +
+	"\x0enr_rsrq_decidb\x18\x17 \x01(\x11H\rR\fnrRsrqDecidb\x88\x01\x01\x12)\n" +
+	"\x0enr_sinr_decidb\x18\x18 \x01(\x11H\x0eR\fnrSinrDecidb\x88\x01\x01\x12-\n" +
+	"\x10physical_cell_id\x18\x19 \x01(\rH\x0fR\x0ephysicalCellId\x88\x01\x01\x12\x1d\n" +
+	"\achannel\x18\x1a \x01(\rH\x10R\achannel\x88\x01\x01\x12\x17\n" +
+	"\x04band\x18\x1b \x01(\rH\x11R\x04band\x88\x01\x01\x12)\n" +
+	"\x0enetwork_unix_s\x18\x1c \x01(\x03H\x12R\fnetworkUnixS\x88\x01\x01\x125\n" +
+	"\x14network_zone_minutes\x18\x1d \x01(\x11H\x13R\x12networkZoneMinutes\x88\x01\x01\x12#\n" +
+	"\rsignal_source\x18\x1e \x01(\tR\fsignalSource\x12\x1a\n" +
+	"\bnonsense\x18\x1f \x01(\tR\bnonsense\x12\x10\n" +
+	"\x03raw\x18  \x01(\tR\x03raw\x12*\n" +
+	"\x0esignal_percent\x18! \x01(\rH\x14R\rsignalPercent\x88\x01\x01B\x0f\n" +
 	"\r_registrationB\x14\n" +
 	"\x12_access_technologyB\v\n" +
 	"\t_rssi_dbmB\x0f\n" +
@@ -851,7 +1616,21 @@ const file_telemetry_proto_rawDesc = "" +
 	"_area_codeB\n" +
 	"\n" +
 	"\b_cell_idB\x1a\n" +
-	"\x18_temperature_decicelsius\"\x90\x06\n" +
+	"\x18_temperature_decicelsiusB\v\n" +
+	"\t_radio_onB\x0f\n" +
+	"\r_rscp_decidbmB\x0e\n" +
+	"\f_ecio_decidbB\x12\n" +
+	"\x10_nr_rsrp_decidbmB\x11\n" +
+	"\x0f_nr_rsrq_decidbB\x11\n" +
+	"\x0f_nr_sinr_decidbB\x13\n" +
+	"\x11_physical_cell_idB\n" +
+	"\n" +
+	"\b_channelB\a\n" +
+	"\x05_bandB\x11\n" +
+	"\x0f_network_unix_sB\x17\n" +
+	"\x15_network_zone_minutesB\x11\n" +
+	"\x0f_signal_percent\"\xd0\n" +
+	"\n" +
 	"\x04Host\x12.\n" +
 	"\x10cpu_centipercent\x18\x01 \x01(\rH\x00R\x0fcpuCentipercent\x88\x01\x01\x12$\n" +
 	"\vload1_centi\x18\x02 \x01(\rH\x01R\n" +
@@ -866,7 +1645,17 @@ const file_telemetry_proto_rawDesc = "" +
 	"\x0euptime_seconds\x18\n" +
 	" \x01(\x04H\tR\ruptimeSeconds\x88\x01\x01\x12!\n" +
 	"\tprocesses\x18\v \x01(\rH\n" +
-	"R\tprocesses\x88\x01\x01B\x13\n" +
+	"R\tprocesses\x88\x01\x01\x12#\n" +
+	"\vemmc_life_a\x18\f \x01(\rH\vR\temmcLifeA\x88\x01\x01\x12#\n" +
+	"\vemmc_life_b\x18\r \x01(\rH\fR\temmcLifeB\x88\x01\x01\x12%\n" +
+	"\femmc_pre_eol\x18\x0e \x01(\rH\rR\n" +
+	"emmcPreEol\x88\x01\x01\x12/\n" +
+	"\x11cpu_limit_percent\x18\x0f \x01(\rH\x0eR\x0fcpuLimitPercent\x88\x01\x01\x12*\n" +
+	"\x0ecoolers_active\x18\x10 \x01(\rH\x0fR\rcoolersActive\x88\x01\x01\x12,\n" +
+	"\x0fthrottle_events\x18\x11 \x01(\x04H\x10R\x0ethrottleEvents\x88\x01\x01\x129\n" +
+	"\freset_reason\x18\x12 \x01(\x0e2\x16.stampd.v1.ResetReasonR\vresetReason\x12*\n" +
+	"\x0ewatchdog_armed\x18\x13 \x01(\bH\x11R\rwatchdogArmed\x88\x01\x01\x12=\n" +
+	"\x18watchdog_timeout_seconds\x18\x14 \x01(\rH\x12R\x16watchdogTimeoutSeconds\x88\x01\x01B\x13\n" +
 	"\x11_cpu_centipercentB\x0e\n" +
 	"\f_load1_centiB\x15\n" +
 	"\x13_memory_total_bytesB\x19\n" +
@@ -878,7 +1667,41 @@ const file_telemetry_proto_rawDesc = "" +
 	"\x18_temperature_decicelsiusB\x11\n" +
 	"\x0f_uptime_secondsB\f\n" +
 	"\n" +
-	"_processes\"\xb0\x02\n" +
+	"_processesB\x0e\n" +
+	"\f_emmc_life_aB\x0e\n" +
+	"\f_emmc_life_bB\x0f\n" +
+	"\r_emmc_pre_eolB\x14\n" +
+	"\x12_cpu_limit_percentB\x11\n" +
+	"\x0f_coolers_activeB\x12\n" +
+	"\x10_throttle_eventsB\x11\n" +
+	"\x0f_watchdog_armedB\x1b\n" +
+	"\x19_watchdog_timeout_seconds\"\xf5\x03\n" +
+	"\x10NetworkInterface\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1d\n" +
+	"\acarrier\x18\x02 \x01(\bH\x00R\acarrier\x88\x01\x01\x12*\n" +
+	"\x0ereceived_bytes\x18\x03 \x01(\x04H\x01R\rreceivedBytes\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"sent_bytes\x18\x04 \x01(\x04H\x02R\tsentBytes\x88\x01\x01\x12*\n" +
+	"\x0ereceive_errors\x18\x05 \x01(\x04H\x03R\rreceiveErrors\x88\x01\x01\x12$\n" +
+	"\vsend_errors\x18\x06 \x01(\x04H\x04R\n" +
+	"sendErrors\x88\x01\x01\x12,\n" +
+	"\x0freceive_dropped\x18\a \x01(\x04H\x05R\x0ereceiveDropped\x88\x01\x01\x12&\n" +
+	"\fsend_dropped\x18\b \x01(\x04H\x06R\vsendDropped\x88\x01\x01\x12,\n" +
+	"\x0fcarrier_changes\x18\t \x01(\x04H\aR\x0ecarrierChanges\x88\x01\x01B\n" +
+	"\n" +
+	"\b_carrierB\x11\n" +
+	"\x0f_received_bytesB\r\n" +
+	"\v_sent_bytesB\x11\n" +
+	"\x0f_receive_errorsB\x0e\n" +
+	"\f_send_errorsB\x12\n" +
+	"\x10_receive_droppedB\x0f\n" +
+	"\r_send_droppedB\x12\n" +
+	"\x10_carrier_changes\"w\n" +
+	"\aContact\x12*\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x16.stampd.v1.ContactKindR\x04kind\x12\x1b\n" +
+	"\x06active\x18\x02 \x01(\bH\x00R\x06active\x88\x01\x01\x12\x18\n" +
+	"\achanges\x18\x03 \x01(\rR\achangesB\t\n" +
+	"\a_active\"\xb0\x02\n" +
 	"\x0eAppPerformance\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03app\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12 \n" +
@@ -905,7 +1728,32 @@ const file_telemetry_proto_rawDesc = "" +
 	"\x16CHARGE_STATUS_CHARGING\x10\x01\x12\x1d\n" +
 	"\x19CHARGE_STATUS_DISCHARGING\x10\x02\x12\x1e\n" +
 	"\x1aCHARGE_STATUS_NOT_CHARGING\x10\x03\x12\x16\n" +
-	"\x12CHARGE_STATUS_FULL\x10\x04*\xab\x01\n" +
+	"\x12CHARGE_STATUS_FULL\x10\x04*\xcb\x01\n" +
+	"\bSimState\x12\x19\n" +
+	"\x15SIM_STATE_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fSIM_STATE_READY\x10\x01\x12\x11\n" +
+	"\rSIM_STATE_PIN\x10\x02\x12\x11\n" +
+	"\rSIM_STATE_PUK\x10\x03\x12\x14\n" +
+	"\x10SIM_STATE_LOCKED\x10\x04\x12\x14\n" +
+	"\x10SIM_STATE_ABSENT\x10\x05\x12\x14\n" +
+	"\x10SIM_STATE_FAILED\x10\x06\x12\x12\n" +
+	"\x0eSIM_STATE_BUSY\x10\a\x12\x13\n" +
+	"\x0fSIM_STATE_WRONG\x10\b*\x9e\x02\n" +
+	"\vResetReason\x12\x1c\n" +
+	"\x18RESET_REASON_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15RESET_REASON_POWER_ON\x10\x01\x12\x19\n" +
+	"\x15RESET_REASON_SOFTWARE\x10\x02\x12\x19\n" +
+	"\x15RESET_REASON_WATCHDOG\x10\x03\x12\x1b\n" +
+	"\x17RESET_REASON_OVERHEATED\x10\x04\x12\x19\n" +
+	"\x15RESET_REASON_BROWNOUT\x10\x05\x12\x1c\n" +
+	"\x18RESET_REASON_OVERVOLTAGE\x10\x06\x12\x19\n" +
+	"\x15RESET_REASON_EXTERNAL\x10\a\x12\x17\n" +
+	"\x13RESET_REASON_WAKEUP\x10\b\x12\x16\n" +
+	"\x12RESET_REASON_CRASH\x10\t*[\n" +
+	"\vContactKind\x12\x1c\n" +
+	"\x18CONTACT_KIND_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13CONTACT_KIND_TAMPER\x10\x01\x12\x15\n" +
+	"\x11CONTACT_KIND_DOCK\x10\x02*\xab\x01\n" +
 	"\rLifecycleKind\x12\x1e\n" +
 	"\x1aLIFECYCLE_KIND_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16LIFECYCLE_KIND_STARTED\x10\x01\x12\x1b\n" +
@@ -925,26 +1773,34 @@ func file_telemetry_proto_rawDescGZIP() []byte {
 	return file_telemetry_proto_rawDescData
 }
 
-var file_telemetry_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_telemetry_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_telemetry_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_telemetry_proto_goTypes = []any{
-	(ChargeStatus)(0),      // 0: stampd.v1.ChargeStatus
-	(LifecycleKind)(0),     // 1: stampd.v1.LifecycleKind
-	(*TelemetryBlock)(nil), // 2: stampd.v1.TelemetryBlock
-	(*Battery)(nil),        // 3: stampd.v1.Battery
-	(*Modem)(nil),          // 4: stampd.v1.Modem
-	(*Host)(nil),           // 5: stampd.v1.Host
-	(*AppPerformance)(nil), // 6: stampd.v1.AppPerformance
-	(*Lifecycle)(nil),      // 7: stampd.v1.Lifecycle
+	(ChargeStatus)(0),        // 0: stampd.v1.ChargeStatus
+	(SimState)(0),            // 1: stampd.v1.SimState
+	(ResetReason)(0),         // 2: stampd.v1.ResetReason
+	(ContactKind)(0),         // 3: stampd.v1.ContactKind
+	(LifecycleKind)(0),       // 4: stampd.v1.LifecycleKind
+	(*TelemetryBlock)(nil),   // 5: stampd.v1.TelemetryBlock
+	(*Battery)(nil),          // 6: stampd.v1.Battery
+	(*Modem)(nil),            // 7: stampd.v1.Modem
+	(*Host)(nil),             // 8: stampd.v1.Host
+	(*NetworkInterface)(nil), // 9: stampd.v1.NetworkInterface
+	(*Contact)(nil),          // 10: stampd.v1.Contact
+	(*AppPerformance)(nil),   // 11: stampd.v1.AppPerformance
+	(*Lifecycle)(nil),        // 12: stampd.v1.Lifecycle
 }
 var file_telemetry_proto_depIdxs = []int32{
 	0, // 0: stampd.v1.Battery.status:type_name -> stampd.v1.ChargeStatus
-	1, // 1: stampd.v1.Lifecycle.kind:type_name -> stampd.v1.LifecycleKind
-	2, // [2:2] is the sub-list for method output_type
-	2, // [2:2] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	1, // 1: stampd.v1.Modem.sim:type_name -> stampd.v1.SimState
+	2, // 2: stampd.v1.Host.reset_reason:type_name -> stampd.v1.ResetReason
+	3, // 3: stampd.v1.Contact.kind:type_name -> stampd.v1.ContactKind
+	4, // 4: stampd.v1.Lifecycle.kind:type_name -> stampd.v1.LifecycleKind
+	5, // [5:5] is the sub-list for method output_type
+	5, // [5:5] is the sub-list for method input_type
+	5, // [5:5] is the sub-list for extension type_name
+	5, // [5:5] is the sub-list for extension extendee
+	0, // [0:5] is the sub-list for field type_name
 }
 
 func init() { file_telemetry_proto_init() }
@@ -956,13 +1812,15 @@ func file_telemetry_proto_init() {
 	file_telemetry_proto_msgTypes[2].OneofWrappers = []any{}
 	file_telemetry_proto_msgTypes[3].OneofWrappers = []any{}
 	file_telemetry_proto_msgTypes[4].OneofWrappers = []any{}
+	file_telemetry_proto_msgTypes[5].OneofWrappers = []any{}
+	file_telemetry_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_telemetry_proto_rawDesc), len(file_telemetry_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   6,
+			NumEnums:      5,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

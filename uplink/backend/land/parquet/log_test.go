@@ -99,6 +99,15 @@ func fill(m protoreflect.Message) {
 	for i := range m.Descriptor().Fields().Len() {
 		f := m.Descriptor().Fields().Get(i)
 		n := int(f.Number())
+		if f.IsList() {
+			list := m.Mutable(f).List()
+			if f.Kind() == protoreflect.MessageKind {
+				fill(list.AppendMutable().Message())
+			} else {
+				list.Append(protoreflect.ValueOf(fmt.Sprintf("text %d", n)))
+			}
+			continue
+		}
 		switch f.Kind() {
 		case protoreflect.MessageKind:
 			fill(m.Mutable(f).Message())
