@@ -30,7 +30,7 @@ func (c *Client) Flush(ctx context.Context) (waiting uint64, complete bool) {
 }
 
 func (c *Client) holds() bool {
-	hold, _ := c.held()
+	hold, _ := c.held(0)
 	return hold != wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED
 }
 

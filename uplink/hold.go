@@ -15,22 +15,27 @@ const (
 	segmentCost = 52
 )
 
-// tomorrow is how long telemetry that is out of room waits when nobody knows what time it is.
-const tomorrow = 24 * time.Hour
+const (
+	// day is how long telemetry that is out of room waits when nobody knows what time it is.
+	day = 24 * time.Hour
+	// farthest is how far off the next window can be: one that lies in the hour that a change to summer time leaves out
+	// comes two days later.
+	farthest = 50 * time.Hour
+)
 
 // allowance is how many bytes telemetry may still cost today.
 type allowance struct {
 	mu    sync.Mutex // guards everything below
-	day   string     // the date of which used is; empty while no clock is known
+	date  string     // of which used is; empty while no clock is known
 	begun time.Time  // when it was begun; by the monotonic clock
 	used  int64      // bytes
 	full  bool       // what comes next does not fit
 }
 
 // today begins a new day when there is one. The lock is held.
-func (a *allowance) today(day string) {
-	if a.begun.IsZero() || day != a.day || day == "" && time.Since(a.begun) >= tomorrow {
-		a.day, a.begun, a.used, a.full = day, time.Now(), 0, false
+func (a *allowance) today(date string) {
+	if a.begun.IsZero() || date != a.date || date == "" && time.Since(a.begun) >= day {
+		a.date, a.begun, a.used, a.full = date, time.Now(), 0, false
 	}
 }
 
@@ -56,18 +61,17 @@ func (c *Client) clockTime() (now time.Time, known bool) {
 	return now.In(zone), known
 }
 
-// held returns why telemetry must wait now, and for how long; the ledger never does. While no clock is known, the window
-// counts as open: a terminal that never learns the time would keep its readings for ever otherwise. What is sent tells it
-// the time, so that costs one backlog at most, and a limit for the day holds all the same.
-func (c *Client) held() (why wire.TelemetryHold, wait time.Duration) {
+// held returns why telemetry must wait now, and for how long, as far as that is within the given time; the ledger never
+// waits. While no clock is known, the window counts as open: a terminal that never learns the time would keep its readings
+// for ever otherwise. What is sent tells it the time, so that costs one backlog at most, and a limit for the day holds all
+// the same.
+func (c *Client) held(within time.Duration) (why wire.TelemetryHold, wait time.Duration) {
 	if c.TelemetryWindow == (Window{}) && c.TelemetryPerDay == 0 {
 		return wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED, 0
 	}
 	now, known := c.clockTime()
 	if known && !c.TelemetryWindow.open(now) {
-		if wait, ok := untilFirst(now, c.TelemetryWindow.open); ok {
-			return wire.TelemetryHold_TELEMETRY_HOLD_WINDOW, wait
-		}
+		return wire.TelemetryHold_TELEMETRY_HOLD_WINDOW, untilFirst(now, within, c.TelemetryWindow.open)
 	}
 	if room, limited := c.room(); !limited || room > 0 {
 		return wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED, 0
@@ -75,14 +79,12 @@ func (c *Client) held() (why wire.TelemetryHold, wait time.Duration) {
 	if !known {
 		c.allowance.mu.Lock()
 		defer c.allowance.mu.Unlock()
-		return wire.TelemetryHold_TELEMETRY_HOLD_LIMIT, max(time.Until(c.allowance.begun.Add(tomorrow)), time.Second)
+		return wire.TelemetryHold_TELEMETRY_HOLD_LIMIT, max(min(time.Until(c.allowance.begun.Add(day)), within), time.Second)
 	}
 	date := now.Format(time.DateOnly)
-	wait, ok := untilFirst(now, func(t time.Time) bool { return t.Format(time.DateOnly) != date && c.TelemetryWindow.open(t) })
-	if !ok {
-		wait = tomorrow
-	}
-	return wire.TelemetryHold_TELEMETRY_HOLD_LIMIT, wait
+	return wire.TelemetryHold_TELEMETRY_HOLD_LIMIT, untilFirst(now, within, func(t time.Time) bool {
+		return t.Format(time.DateOnly) != date && c.TelemetryWindow.open(t)
+	})
 }
 
 // room returns how many bytes telemetry may still cost today, if that is limited.

@@ -20,7 +20,7 @@ const (
 func (s *session) send(ctx context.Context) error {
 	for {
 		changed := s.Queue.Changed() // before looking, so that nothing is missed
-		hold, wait := s.held()
+		hold, wait := s.held(lookAgain)
 		sent, err := s.sendOne(hold)
 		if err != nil {
 			return err
@@ -33,7 +33,7 @@ func (s *session) send(ctx context.Context) error {
 		}
 		var due <-chan time.Time
 		if hold != wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED {
-			due = time.After(min(wait, lookAgain))
+			due = time.After(wait)
 		}
 		select {
 		case <-changed:

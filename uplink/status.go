@@ -22,7 +22,7 @@ func (c *Client) Status() *wire.UplinkStatus {
 		ReceivedBytes:       c.meter.received.Load(),
 		TelemetryBytesToday: c.spent(),
 	}
-	if hold, wait := c.held(); hold != wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED {
+	if hold, wait := c.held(farthest); hold != wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED {
 		s.Hold, s.HeldForMs = hold, new(wait.Milliseconds())
 	}
 	c.mu.Lock()

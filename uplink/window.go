@@ -73,18 +73,13 @@ func (w Window) open(t time.Time) bool {
 // minuteOf returns how many minutes after midnight the clock shows.
 func minuteOf(t time.Time) int { return t.Hour()*60 + t.Minute() }
 
-// searched is how far ahead of a time the next window is looked for. One that lies in the hour that a change to summer
-// time leaves out comes two days later, at most.
-const searched = 50 * time.Hour
-
-// untilFirst returns how long after t the first whole minute begins of which is holds. It asks minute by minute, because
-// clocks are set forward and back: what a day holds is known by looking only. ok is false when there is none in two days.
-func untilFirst(t time.Time, is func(time.Time) bool) (wait time.Duration, ok bool) {
-	last := t.Add(searched)
-	for at := t.Truncate(time.Minute).Add(time.Minute); at.Before(last); at = at.Add(time.Minute) {
+// untilFirst returns how long after t the first whole minute begins of which is holds, or within when that comes first. It
+// asks minute by minute, because clocks are set forward and back: what a day holds is known by looking only.
+func untilFirst(t time.Time, within time.Duration, is func(time.Time) bool) time.Duration {
+	for at := t.Truncate(time.Minute).Add(time.Minute); at.Sub(t) < within; at = at.Add(time.Minute) {
 		if is(at) {
-			return at.Sub(t), true
+			return at.Sub(t)
 		}
 	}
-	return 0, false
+	return within
 }
