@@ -1,6 +1,8 @@
 package pci
 
 import (
+	"strings"
+
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
@@ -21,6 +23,9 @@ var exemptions = map[protoreflect.FullName]exemption{
 	},
 	"stampd.v1.Stamp.account_ref": {
 		randomBytes(32), "an HMAC; a chance hit would refuse one member for ever",
+	},
+	"stampd.v1.Modem.iccid": {
+		iccidText, "a SIM's number; where its issuer writes account numbers in hexadecimal, 14 digits can stand alone by chance",
 	},
 	"stampd.v1.AwardStampsRequest.phone": {
 		phoneText, "never kept; +62 and +37 numbers of 14 and 15 digits are in card ranges",
@@ -61,3 +66,15 @@ func randomBytes(n int) func(protoreflect.Value) bool {
 
 // phoneText is the shape of a phone number in E.164.
 func phoneText(v protoreflect.Value) bool { return isE164(v.String()) }
+
+// iccidText is the shape of the number of a SIM that is not digits alone: 20 characters that begin with 89 and the number of
+// a country and an issuer, after which the account number begins with a hexadecimal digit from A on. No more than 14
+// digits follow.
+func iccidText(v protoreflect.Value) bool {
+	s := v.String()
+	if len(s) != 20 || s[:2] != "89" || strings.Trim(s, "0123456789ABCDEF") != "" {
+		return false
+	}
+	account := strings.IndexAny(s, "ABCDEF")
+	return account >= 5 && account <= 7
+}

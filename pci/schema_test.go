@@ -84,6 +84,10 @@ func TestExemptionsAreNeeded(t *testing.T) {
 			&wire.Stamp{AccountRef: []byte("\xFE\x9A\x0B" + chance + "\xADabcdefghijklmnopqrst")},
 			&wire.Hello{BootId: []byte("\xFE\x9A\x0B" + chance + "\xADabcdefghijklmnopqrst")},
 		},
+		"stampd.v1.Modem.iccid": {
+			&wire.Modem{Iccid: "89860F36227206271667"},
+			&wire.Modem{Imei: "89860F36227206271667"},
+		},
 		"stampd.v1.AwardStampsRequest.phone": {
 			&wire.AwardStampsRequest{Phone: "+62821234567893"},
 			&wire.Payment{OrderRef: "+62821234567893"},
@@ -116,15 +120,18 @@ func TestExemptionsAreNeeded(t *testing.T) {
 func TestExemptionsAreNarrow(t *testing.T) {
 	const packed = "\x51\x05\x10\x51\x05\x10\x51\x00"
 	for name, m := range map[string]proto.Message{
-		"boot_id too long":          &wire.Clock{BootId: []byte("\xFE\x9A\x0B" + packed + "\xAD\x01\x02\x03\x04\x05")},
-		"boot_id too short":         &wire.Clock{BootId: []byte("\xFE\x9A\x0B" + packed + "\xAD\x01\x02\x03")},
-		"boot_id padded before":     &wire.Clock{BootId: []byte(strings.Repeat("\xFF", 8) + packed)},
-		"boot_id of 7-bit bytes":    &wire.Clock{BootId: []byte("\x5A\x08" + packed + "abcdef")},
-		"account_ref padded around": &wire.Stamp{AccountRef: []byte(strings.Repeat("\xFF", 12) + packed + strings.Repeat("\xFF", 12))},
-		"account_ref as text":       &wire.Stamp{AccountRef: []byte("card number 4242-4242-4242-4242!")},
-		"phone without plus":        &wire.GetCardRequest{Phone: "62821234567893"},
-		"phone with a space":        &wire.GetCardRequest{Phone: "+62 821234567893"},
-		"phone of 16 digits":        &wire.AwardStampsRequest{Phone: "+4242424242424242"},
+		"boot_id too long":             &wire.Clock{BootId: []byte("\xFE\x9A\x0B" + packed + "\xAD\x01\x02\x03\x04\x05")},
+		"boot_id too short":            &wire.Clock{BootId: []byte("\xFE\x9A\x0B" + packed + "\xAD\x01\x02\x03")},
+		"boot_id padded before":        &wire.Clock{BootId: []byte(strings.Repeat("\xFF", 8) + packed)},
+		"boot_id of 7-bit bytes":       &wire.Clock{BootId: []byte("\x5A\x08" + packed + "abcdef")},
+		"account_ref padded around":    &wire.Stamp{AccountRef: []byte(strings.Repeat("\xFF", 12) + packed + strings.Repeat("\xFF", 12))},
+		"account_ref as text":          &wire.Stamp{AccountRef: []byte("card number 4242-4242-4242-4242!")},
+		"iccid of another industry":    &wire.Modem{Iccid: "42860F36227206271667"},
+		"iccid with letters elsewhere": &wire.Modem{Iccid: "89AB4242424242424242"},
+		"iccid too short":              &wire.Modem{Iccid: "8986F36227206271667"},
+		"phone without plus":           &wire.GetCardRequest{Phone: "62821234567893"},
+		"phone with a space":           &wire.GetCardRequest{Phone: "+62 821234567893"},
+		"phone of 16 digits":           &wire.AwardStampsRequest{Phone: "+4242424242424242"},
 	} {
 		if err := pci.NewGuard(nil).Inspect(m); err == nil {
 			t.Errorf("%s: accepted", name)
