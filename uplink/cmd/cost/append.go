@@ -17,8 +17,6 @@ import (
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/buffer/group"
 	"github.com/stampd/stampd/pci"
-	"github.com/stampd/stampd/uplink/block"
-	"github.com/stampd/stampd/uplink/wire"
 )
 
 const (
@@ -153,17 +151,5 @@ func openQueue(path, terminal string, key [32]byte) (*buffer.Queue, error) {
 	return buffer.Open(buffer.Options{
 		Path: path, Terminal: terminal, Keys: keys, MaxSize: 512 << 20, LedgerReserve: 16 << 20,
 		TelemetryMemory: 4 << 20, SpillAfter: time.Hour, Log: zerolog.Nop(),
-	})
-}
-
-// onePayment returns a payment as the ledger has it checked.
-func onePayment() (pci.Clean, error) {
-	return pci.NewGuard(block.Encode).Check(&wire.Event{
-		Clock: &wire.Clock{WallUnixMs: new(int64(1_790_000_000_000)), BootMs: new(int64(123_456)), BootId: make([]byte, 16)},
-		Body: &wire.Event_Payment{Payment: &wire.Payment{
-			IdempotencyKey: "order-1234/payment", Kind: wire.PaymentKind_PAYMENT_KIND_AUTHORISED,
-			AuthMode: wire.AuthMode_AUTH_MODE_ONLINE, AmountMinor: 1250, Currency: "EUR",
-			EntryMode: wire.EntryMode_ENTRY_MODE_CONTACTLESS_EMV, Card: &wire.PaymentCard{Brand: "visa", Last4: "4242"},
-		}},
 	})
 }
