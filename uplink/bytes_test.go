@@ -21,7 +21,7 @@ import (
 // payment only.
 const (
 	reconnectBudget    = 2000
-	firstContactBudget = 2400
+	firstContactBudget = 2500
 	loneBudget         = 300
 )
 

@@ -192,7 +192,7 @@ func TestProxies(t *testing.T) {
 			} else if s := b.failed(); s.GetStage() != atProxy || !strings.Contains(s.GetLastError(), c.problem) || s.GetHint() == "" {
 				t.Errorf("at %v: %s\nhint: %s", s.GetStage(), s.GetLastError(), s.GetHint())
 			}
-			told := b.client.Status().String() + log.String() + fmt.Sprintf("%v %+v", b.client.Options.Proxy, b.client.Options.Proxy)
+			told := b.client.Status().String() + log.String() + fmt.Sprintf("%v %+v", b.client.Proxy, b.client.Proxy)
 			if strings.Contains(told, "hunter") || strings.Contains(told, base64.StdEncoding.EncodeToString([]byte("shop:"+secret))) {
 				t.Errorf("it tells the password: %s", told)
 			}
@@ -241,7 +241,7 @@ func TestParseProxy(t *testing.T) {
 		got := p.String()
 		if err != nil {
 			got = "error"
-			if err != uplink.ErrProxy { //nolint:errorlint // that very one, so that nothing of the text is in it
+			if err != uplink.ErrProxy { // that very one, so that nothing of the text is in it
 				t.Errorf("%q: %v", text, err)
 			}
 		}

@@ -103,9 +103,9 @@ func (s shaken) ServerHandshake(net.Conn) (net.Conn, credentials.AuthInfo, error
 	return nil, nil, errors.ErrUnsupported
 }
 
-// Info says that this is TLS, and whom the requests are for.
+// Info says that this is TLS.
 func (s shaken) Info() credentials.ProtocolInfo {
-	return credentials.ProtocolInfo{SecurityProtocol: "tls", ServerName: s.conn.ConnectionState().ServerName}
+	return credentials.ProtocolInfo{SecurityProtocol: "tls"}
 }
 
 // Clone returns the same credentials, which nothing changes.

@@ -65,6 +65,7 @@ func (c *Client) session(ctx context.Context) error {
 	conn, err := grpc.NewClient("passthrough:///"+c.Backend,
 		grpc.WithTransportCredentials(shaken{secure}),
 		grpc.WithContextDialer(secure.take),
+		grpc.WithAuthority(c.TLS.ServerName),
 		grpc.WithStaticStreamWindowSize(flowWindow),
 		grpc.WithStaticConnWindowSize(flowWindow),
 		grpc.WithDisableServiceConfig(),
