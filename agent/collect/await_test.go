@@ -87,8 +87,8 @@ func TestCollectorAwaitedAgain(t *testing.T) {
 			t.Fatalf("%d more blocks when somebody waits again, want one with two hours of readings", len(blocks)-before)
 		}
 		pass(time.Hour)
-		if n := len(b.lane.all()) - len(blocks); n != 10 {
-			t.Errorf("%d blocks in the hour after that, want 10", n)
+		if n := len(b.lane.all()) - len(blocks); n < 9 || n > 11 {
+			t.Errorf("%d blocks in the hour after that, want about 10", n)
 		}
 		b.stop()
 	})

@@ -275,21 +275,25 @@ func TestCollectorDefaultsAreCheap(t *testing.T) {
 	})
 }
 
-// Terminals that start together, as after a power cut in a mall, do not report together.
+// Terminals that start together, as after a power cut in a mall, do not report together: neither in the same seconds nor in
+// the same minute of six.
 func TestCollectorSpread(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		fleet := make([]*bench, 20)
+		begin := time.Now()
+		fleet := make([]*bench, 30)
 		for i := range fleet {
-			fleet[i] = run(t, collect.Options{})
+			fleet[i] = run(t, shipped())
 		}
-		pass(15 * time.Minute)
-		at := make(map[time.Time]bool)
+		pass(20 * time.Minute)
+		seconds, minutes := make(map[time.Duration]bool), make(map[time.Duration]bool)
 		for _, b := range fleet {
 			b.stop()
-			at[b.lane.all()[2].at.Truncate(time.Second)] = true
+			at := b.lane.all()[2].at.Sub(begin)
+			seconds[at.Truncate(time.Second)%time.Minute] = true
+			minutes[at.Truncate(time.Minute)] = true
 		}
-		if len(at) < 10 {
-			t.Errorf("20 terminals report at %d different times", len(at))
+		if len(seconds) < 12 || len(minutes) < 4 {
+			t.Errorf("30 terminals report at %d different seconds of a minute, in %d different minutes", len(seconds), len(minutes))
 		}
 	})
 }

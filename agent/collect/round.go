@@ -33,19 +33,19 @@ func (c *Collector) newGrid(now time.Time) *grid {
 
 // watch reads everything at once and then what comes due, in rounds, until ctx ends. In between it looks at the batteries.
 func (c *Collector) watch(ctx context.Context) {
-	now := time.Now()
-	g := c.newGrid(now)
-	tick := now
+	read := time.Now()
+	g := c.newGrid(read)
 	// The first block is cut short at random: terminals that start together don't hand over their blocks together.
-	c.round(ctx, now.Add(-rand.N(c.opts.BlockEvery)), func(time.Duration) bool { return true })
+	c.round(ctx, read.Add(-rand.N(c.opts.BlockEvery)), func(time.Duration) bool { return true })
 	for {
-		last := tick
-		tick = g.after(time.Now())
+		tick := g.after(time.Now())
 		if !c.lookUntil(ctx, tick, tick.Add(g.late(tick))) {
 			return
 		}
 		// What came due while the machine slept or a part took long is read now, and once.
-		c.round(ctx, tick, func(pause time.Duration) bool { return g.came(pause, last, tick) })
+		last := read
+		read = time.Now()
+		c.round(ctx, tick, func(pause time.Duration) bool { return g.came(pause, last, read) })
 	}
 }
 
