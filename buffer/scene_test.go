@@ -83,6 +83,7 @@ func (c scene) play(s *session, decide func(disktest.Op) disktest.Fault) {
 func (c scene) recover(s *session) {
 	s.pass(2 * time.Second)
 	s.causes = nil
+	s.unsure.Store(false)
 	if c.room == little {
 		s.acknowledge(s.ledger(), 0)
 	}

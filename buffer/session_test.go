@@ -1,8 +1,10 @@
 package buffer_test
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,9 +21,10 @@ type session struct {
 	root     string // what the disk holds
 	dir      string // where the queue is, at root or below
 	room     int64
-	causes   []string // what a failing disk may give
-	failing  bool     // something else than the disk fails
-	after    func()   // called after each command; may be nil
+	causes   []string    // what a failing disk may give
+	failing  bool        // something else than the disk fails
+	unsure   atomic.Bool // the disk has failed in a way after which nobody knows what was stored
+	after    func()      // called after each command; may be nil
 	dead     error
 	last     outcome
 	sales    int
@@ -51,14 +54,14 @@ func (s *session) mount(t *testing.T) {
 func (s *session) check(t *testing.T, format string, args ...any) bool {
 	t.Helper()
 	what := fmt.Sprintf(format, args...)
-	err := s.promise.verdict()
+	err := errors.Join(s.promise.verdict(), s.terminal.process.Err())
 	if err != nil {
 		t.Errorf("%s: %v", what, err)
 	}
 	if s.dead == nil {
 		return err == nil
 	}
-	t.Errorf("%s: process ended: %v\n%s", what, s.dead, s.terminal.said)
+	t.Errorf("%s: process ended: %v", what, s.dead)
 	if err := s.terminal.restart(); err != nil {
 		t.Error(err)
 	}
@@ -75,6 +78,9 @@ func (s *session) do(c command) outcome {
 		causes := causesOf(s.room)
 		if s.failing || s.disk.Faults() > 0 {
 			causes = append(causes, s.causes...)
+			if s.unsure.Load() {
+				causes = append(causes, "io")
+			}
 		}
 		s.promise.noted(c, o, causes)
 		if o.Done {

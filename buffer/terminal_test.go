@@ -155,16 +155,22 @@ func (x *terminal) do(c command, tell func(outcome)) error {
 	hung := time.AfterFunc(patience, func() { _ = x.cmd.Process.Signal(syscall.SIGQUIT) })
 	defer hung.Stop()
 	if err := x.in.Encode(c); err != nil {
-		return err
+		return x.gone(c, err)
 	}
 	for {
 		var o outcome
 		if err := x.out.Decode(&o); err != nil {
-			return fmt.Errorf("%s is not answered: %w, %v", c.Do, err, x.process.Err())
+			return x.gone(c, err)
 		}
 		tell(o)
 		if o.Done {
 			return nil
 		}
 	}
+}
+
+// gone waits for the end of a process that does not answer any more, and returns all that is known of it.
+func (x *terminal) gone(c command, err error) error {
+	wait := x.cmd.Wait() // and with it all that it said
+	return fmt.Errorf("%s is not answered: %w; %v, %v\n%s", c.Do, err, wait, x.process.Err(), x.said)
 }
