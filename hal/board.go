@@ -38,12 +38,25 @@ type Profile struct {
 	DataPath string
 	// Batteries are batteries beside those that the kernel lists. They need not be there yet.
 	Batteries []Battery
+
+	// Modem is the path of a modem's AT port, ModemAuto or ModemOff. Empty means ModemOff. While ModemManager is on the
+	// system bus the modems are its own, and no port is opened.
+	Modem string
+	// ModemBaud is the rate of that port. Zero means 115,200; over USB any will do.
+	ModemBaud int
+	// ModemProfile is the name of the modem's profile in package cellular. Empty means that the modem is asked.
+	ModemProfile string
+	// SystemBus is the D-Bus address of the system bus, or NoBus. Empty means where it always is.
+	SystemBus string
+	// DevRoot is where device nodes are. Empty means /dev.
+	DevRoot string
 }
 
 // Board is the terminal's hardware. It is safe for concurrent use.
 type Board struct {
 	machine *machine
 	drivers []batteryDriver
+	modems  *modems
 
 	mu    sync.Mutex      // guards parts
 	parts map[string]Part // by name
@@ -63,26 +76,36 @@ func Open(p Profile) *Board {
 	p.SysRoot = cmp.Or(p.SysRoot, "/sys")
 	p.ProcRoot = cmp.Or(p.ProcRoot, "/proc")
 	p.DataPath = cmp.Or(p.DataPath, "/")
+	p.DevRoot = cmp.Or(p.DevRoot, "/dev")
 	b := &Board{
 		machine: newMachine(p),
 		drivers: []batteryDriver{
 			{"power_supply", NewPowerSupply(sysfs(p.SysRoot)).Batteries},
 			{"profile", func(context.Context) ([]Battery, error) { return p.Batteries, nil }},
 		},
-		parts: make(map[string]Part),
+		modems: newModems(p),
+		parts:  make(map[string]Part),
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), openLimit)
 	defer cancel()
 	b.Host(ctx)
 	b.Batteries(ctx)
+	b.lookAtModems(ctx, func(m Modem) (*wire.Modem, error) { return nil, ErrGone }) // asking takes longer
 	return b
 }
+
+// Close lets go of the hardware that is held open: a modem's port and the system bus.
+func (b *Board) Close() { b.modems.close() }
 
 // Found returns every part that was looked for, in the order of their names, as it was at its last reading.
 func (b *Board) Found() []Part {
 	b.mu.Lock()
-	defer b.mu.Unlock()
-	return slices.SortedFunc(maps.Values(b.parts), func(x, y Part) int { return cmp.Compare(x.Name, y.Name) })
+	parts := maps.Clone(b.parts)
+	b.mu.Unlock()
+	for name, part := range parts {
+		parts[name] = b.nowOf(part)
+	}
+	return slices.SortedFunc(maps.Values(parts), func(x, y Part) int { return cmp.Compare(x.Name, y.Name) })
 }
 
 // Host reads the processor, the memory, the disk and the network. What can't be read is unset; the share of the
