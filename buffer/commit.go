@@ -3,6 +3,8 @@ package buffer
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -147,7 +149,7 @@ func (q *Queue) transact(batch []*op) (*commit, error) {
 
 // finish writes what the callers wrote to the file and ends the transaction.
 func (c *commit) finish() error {
-	if err := c.store(c.staged); err != nil {
+	if err := c.store(c.staged, slices.Sorted(maps.Keys(c.staged.rows))); err != nil {
 		return err
 	}
 	if err := c.trim(trimChunk); err != nil {
@@ -158,7 +160,7 @@ func (c *commit) finish() error {
 			return err
 		}
 	}
-	c.q.resident.used(c.tx, residentLimit)
+	c.q.resident.saw(c.tx, residentLimit)
 	c.q.turn.Lock() // readers see what the journal held in one of the two places
 	c.turned = true
 	size := c.tx.Size()

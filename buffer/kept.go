@@ -100,6 +100,7 @@ func (c *commit) removeKept(rows []byte) error {
 		}
 		key := rows[3 : 3+n]
 		rows = rows[3+n:]
+		c.q.resident.saw(c.tx, lookupBytes)
 		b := c.tx.Bucket(bucket.name())
 		c.freed += int64(n + len(b.Get(key)))
 		if err := b.Delete(key); err != nil {

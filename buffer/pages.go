@@ -160,7 +160,7 @@ func (p *pages) page(id uint64) []byte {
 	}
 	length := (int64(le.Uint32(b[12:])) + 1) * int64(p.size)
 	b = b[:min(length, int64(len(b)))]
-	if p.touched += len(b); p.touched > residentLimit {
+	if p.touched += lookupBytes; p.touched > residentLimit {
 		p.touched = 0
 		_ = syscall.Madvise(p.raw, syscall.MADV_DONTNEED) // what is needed again is read again
 	}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // mustPour reports whether a batch has to go into the file rather than into the journal: it writes to the file itself,
@@ -32,22 +34,59 @@ func (c *commit) pour() error {
 	if err := c.tx.Rollback(); err != nil {
 		return err
 	}
-	var err error
+	c.q.mu.Lock()
+	held, generation := c.q.held, c.q.generation+1
+	c.q.mu.Unlock()
+	rows, err := c.pourAhead(held)
+	if err != nil {
+		return err
+	}
 	if c.tx, err = c.q.db.Begin(true); err != nil {
 		return err
 	}
 	c.poured = true
-	c.q.mu.Lock()
-	held, generation := c.q.held, c.q.generation+1
-	c.q.mu.Unlock()
-	if err := c.store(held); err != nil {
+	if err := c.store(held, rows); err != nil {
 		return err
 	}
 	return c.tx.Bucket(bucketMeta).Put(metaJournal, binary.BigEndian.AppendUint64(nil, generation))
 }
 
-// store writes an overlay to the file. Records that the backend has by now are left out.
-func (c *commit) store(o *overlay) error {
+// pourRows is how many rows one transaction of the file writes: keys are random, so each may change a page of its own, and
+// bbolt holds all of them in memory.
+const pourRows = 512
+
+// pourAhead writes the rows of an overlay to the file, in transactions of their own, but for the last ones, whose names it
+// returns. Until the journal's generation follows, they are in both places.
+func (c *commit) pourAhead(o *overlay) ([]rowName, error) {
+	names := slices.Sorted(maps.Keys(o.rows)) // a leaf takes what comes in order at its end
+	for len(names) > pourRows {
+		err := c.q.db.Update(func(tx *bolt.Tx) error { return c.storeRows(tx, o, names[:pourRows]) })
+		if err != nil {
+			return nil, err
+		}
+		names = names[pourRows:]
+	}
+	return names, nil
+}
+
+func (c *commit) storeRows(tx *bolt.Tx, o *overlay, names []rowName) error {
+	for _, n := range names {
+		c.q.resident.saw(tx, lookupBytes)
+		b := tx.Bucket(n.bucket().name())
+		if value := o.rows[n]; value == nil {
+			if err := b.Delete(n.key()); err != nil {
+				return err
+			}
+		} else if err := b.Put(n.key(), value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// store writes an overlay, and of its rows those with the given names, to the file. Records that the backend has by now are
+// left out.
+func (c *commit) store(o *overlay, rows []rowName) error {
 	for id, t := range o.lanes {
 		told, acked := c.watermarks(id)
 		b := recordBucket(c.tx, id.Lane)
@@ -69,10 +108,8 @@ func (c *commit) store(o *overlay) error {
 			return err
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(o.rows)) { // a leaf takes what comes in order at its end
-		if err := c.storeRow(name, o.rows[name]); err != nil {
-			return err
-		}
+	if err := c.storeRows(c.tx, o, rows); err != nil {
+		return err
 	}
 	for _, n := range joinNotes(o.notes) {
 		if err := c.keep(n); err != nil {
@@ -80,14 +117,6 @@ func (c *commit) store(o *overlay) error {
 		}
 	}
 	return nil
-}
-
-func (c *commit) storeRow(name rowName, value []byte) error {
-	b := c.tx.Bucket(name.bucket().name())
-	if value == nil {
-		return b.Delete(name.key())
-	}
-	return b.Put(name.key(), value)
 }
 
 // watermarks returns how far the backend has a lane, and up to where the file has let go of it. A lane that is gone, the

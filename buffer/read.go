@@ -31,7 +31,7 @@ func (q *Queue) Read(id LaneID, from uint64, maxRecords, maxBytes int) ([]Record
 	err := q.view(func(tx *bolt.Tx, held *overlay) error {
 		chosen := selection{maxRecords: maxRecords, maxBytes: maxBytes}
 		q.readFile(tx, id, from, &chosen)
-		q.resident.used(tx, chosen.size)
+		q.resident.saw(tx, chosen.size+lookupBytes)
 		q.readHeld(held, id, from, &chosen)
 		records = chosen.records
 		return nil

@@ -49,6 +49,7 @@ func (r *ReadTx) Get(b Bucket, key []byte) []byte {
 	if held {
 		return value
 	}
+	r.q.resident.saw(r.tx, lookupBytes)
 	return r.tx.Bucket(b.name()).Get(key)
 }
 
@@ -122,6 +123,7 @@ func (t *Tx) Get(b Bucket, key []byte) []byte {
 	if value, ok := t.c.q.held.rows[name]; ok && !t.c.poured {
 		return value
 	}
+	t.c.q.resident.saw(t.c.tx, lookupBytes)
 	return t.c.tx.Bucket(b.name()).Get(key)
 }
 
