@@ -13,6 +13,8 @@ var (
 	ErrGone = errors.New("not there")
 	// ErrHung means that the part is there and did not answer in time.
 	ErrHung = errors.New("does not answer in time")
+	// ErrDenied means that the agent may not open the part.
+	ErrDenied = errors.New("may not be opened")
 	// ErrUnusable means that the part answered, and nothing in its answer makes sense.
 	ErrUnusable = errors.New("answers with nothing usable")
 )
@@ -37,6 +39,12 @@ type Battery interface {
 type noter interface {
 	// Note returns it in a few words of the driver's own, or nothing.
 	Note() string
+}
+
+// rawer is a Battery that keeps what its last reading was made from.
+type rawer interface {
+	// Raw returns it for a technician to read, or nothing.
+	Raw() string
 }
 
 // batteryDriver finds batteries in one way. What it lists may differ from call to call, as batteries come and go; the

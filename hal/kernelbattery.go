@@ -83,22 +83,39 @@ func useful(r *wire.Battery) bool {
 type attributes func(name string) []byte
 
 // battery reads what the schema has of a battery. The ranges are the schema's, or narrower where no battery that runs a
-// terminal can be: 0 V is a driver that does not measure, 3,700 µV one that counts in millivolts; a full charge of 0 is a
-// gauge that has not learned it yet.
+// terminal can be.
 func (get attributes) battery() *wire.Battery {
-	return &wire.Battery{
+	reading := &wire.Battery{
 		Status:                 parseStatus(get("status")),
 		CapacityPercent:        convert[uint32](get.capacity()),
-		VoltageUv:              get.number("voltage_now", 1_000_000, 100_000_000),
-		CurrentUa:              get.number("current_now", -100_000_000, 100_000_000),
-		TemperatureDecicelsius: convert[int32](get.number("temp", -400, 1_250)),
+		VoltageUv:              get.number("voltage_now", minVoltage, maxVoltage),
+		CurrentUa:              get.number("current_now", -maxCurrent, maxCurrent),
+		TemperatureDecicelsius: convert[int32](get.number("temp", minTemperature, maxTemperature)),
 		ChargeFullUah:          get.content("charge_full"),
 		ChargeFullDesignUah:    get.content("charge_full_design"),
 		EnergyFullUwh:          get.content("energy_full"),
 		EnergyFullDesignUwh:    get.content("energy_full_design"),
 		Cycles:                 convert[uint32](get.number("cycle_count", 1, 100_000)), // 0 means "not available"
 		Health:                 parseWord(get("health")),
+		TimeToEmptySeconds:     get.seconds("time_to_empty"),
+		TimeToFullSeconds:      get.seconds("time_to_full"),
+		Model:                  parseWord(get("model_name")),
 	}
+	reading.HealthPercent = healthPercent(reading)
+	if reading.HealthPercent == nil {
+		reading.HealthPercent = convert[uint32](get.number("state_of_health", 0, 110))
+	}
+	return reading
+}
+
+// seconds returns a time that the driver foretells. 0 is what drivers answer that do not: an empty battery reads nothing.
+func (get attributes) seconds(name string) *uint32 {
+	for _, suffix := range []string{"_now", "_avg"} {
+		if n := get.number(name+suffix, 1, 60*(noMinutes-1)); n != nil {
+			return convert[uint32](n)
+		}
+	}
+	return nil
 }
 
 // capacity returns the charge left in percent. Where the driver does not say, it is what is in the battery now as a
@@ -108,7 +125,7 @@ func (get attributes) capacity() *int64 {
 		return percent
 	}
 	for _, unit := range []string{"charge", "energy"} {
-		now, full := get.number(unit+"_now", 0, 1_000_000_000), get.content(unit+"_full")
+		now, full := get.number(unit+"_now", 0, maxContent), get.content(unit+"_full")
 		if now != nil && full != nil && *now <= *full {
 			return new(*now * 100 / *full)
 		}
@@ -117,7 +134,7 @@ func (get attributes) capacity() *int64 {
 }
 
 // content returns how much a full battery holds, in µAh or µWh.
-func (get attributes) content(name string) *int64 { return get.number(name, 1, 1_000_000_000) }
+func (get attributes) content(name string) *int64 { return get.number(name, 1, maxContent) }
 
 // number returns a number from least to most, or nil.
 func (get attributes) number(name string, least, most int64) *int64 {

@@ -72,6 +72,12 @@ func testInRange(t *testing.T, b BatteryBench) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	CheckBattery(t, r)
+}
+
+// CheckBattery fails the test unless every value of a reading is unset or in the range that the schema gives it.
+func CheckBattery(t *testing.T, r *wire.Battery) {
+	t.Helper()
 	for _, field := range []struct {
 		name        string
 		known       bool
@@ -86,6 +92,10 @@ func testInRange(t *testing.T, b BatteryBench) {
 		{"charge_full_design_uah", r.ChargeFullDesignUah != nil, r.GetChargeFullDesignUah(), 1, 1e12},
 		{"energy_full_uwh", r.EnergyFullUwh != nil, r.GetEnergyFullUwh(), 1, 1e12},
 		{"energy_full_design_uwh", r.EnergyFullDesignUwh != nil, r.GetEnergyFullDesignUwh(), 1, 1e12},
+		{"charge_rate_millipercent_per_hour", r.ChargeRateMillipercentPerHour != nil, int64(r.GetChargeRateMillipercentPerHour()), -6_815_744, 6_815_536},
+		{"health_percent", r.HealthPercent != nil, int64(r.GetHealthPercent()), 0, 110},
+		{"time_to_empty_seconds", r.TimeToEmptySeconds != nil, int64(r.GetTimeToEmptySeconds()), 0, 3_932_040},
+		{"time_to_full_seconds", r.TimeToFullSeconds != nil, int64(r.GetTimeToFullSeconds()), 0, 3_932_040},
 	} {
 		if field.known && (field.value < field.least || field.value > field.most) {
 			t.Errorf("%s is %d, out of %d to %d", field.name, field.value, field.least, field.most)
@@ -94,8 +104,10 @@ func testInRange(t *testing.T, b BatteryBench) {
 	if r.Status == wire.ChargeStatus_CHARGE_STATUS_DISCHARGING && r.GetCurrentUa() > 0 {
 		t.Errorf("current is %d µA while discharging, want it negative", r.GetCurrentUa())
 	}
-	if len(r.Health) > 64 {
-		t.Errorf("health has %d characters, want at most 64", len(r.Health))
+	for name, text := range map[string]string{"health": r.Health, "model": r.Model} {
+		if len(text) > 64 {
+			t.Errorf("%s has %d characters, want at most 64", name, len(text))
+		}
 	}
 }
 
