@@ -1,6 +1,7 @@
 package uplink
 
 import (
+	"bytes"
 	"fmt"
 	"sync"
 
@@ -13,6 +14,7 @@ type cursor struct {
 	id    buffer.LaneID
 	index uint32 // its place in Hello.lanes
 	pack  packing.Packer
+	mum   int // acks in a row that said nothing of the chain
 
 	mu       sync.Mutex // guards everything below
 	sent     uint64     // everything up to here was sent
@@ -64,6 +66,20 @@ func (c *cursor) land(through uint64) (landing, error) {
 	c.inFlight = c.inFlight[l.batches:]
 	c.acked = max(c.acked, through)
 	return l, nil
+}
+
+// maxMum is how many acks in a row may say nothing of the chain (Ack.chain).
+const maxMum = 15
+
+// agrees reports whether the backend's chain, as an ack tells it, is the terminal's. A backend that is sparing says nothing
+// when it is, but not for ever.
+func (c *cursor) agrees(own, told []byte, sparing bool) bool {
+	if len(told) == 0 && sparing && c.mum < maxMum {
+		c.mum++
+		return true
+	}
+	c.mum = 0
+	return bytes.Equal(own, told)
 }
 
 // flying returns how many batches are on their way.

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/stampd/stampd/uplink"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -84,4 +85,39 @@ func TestLyingBackend(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A backend that packs, and so may leave the chain out of an ack, is not let off for good.
+func TestBackendThatNeverTellsItsChain(t *testing.T) {
+	b := newBench(t, serveScript(t, func(l link) error {
+		m, err := l.Recv()
+		if err != nil {
+			return err
+		}
+		w := &wire.Welcome{Packing: 1}
+		for range m.GetHello().GetLanes() {
+			w.Watermarks = append(w.Watermarks, &wire.Watermark{})
+		}
+		if err := l.Send(&wire.ToTerminal{Message: &wire.ToTerminal_Welcome{Welcome: w}}); err != nil {
+			return err
+		}
+		for {
+			m, err := l.Recv()
+			if err != nil {
+				return err
+			}
+			if err := sendAck(l, &wire.Ack{Through: m.GetBatch().GetFirstSeq()}); err != nil { // a batch is one record
+				return err
+			}
+		}
+	}), func(o *uplink.Options) { o.BatchBytes = 1 })
+	b.run()
+	for i := range 16 {
+		if b.alarmed(wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH) {
+			t.Fatalf("it is alarmed after %d acks", i)
+		}
+		b.add(1)
+		flushed(t, b)
+	}
+	eventually(t, "the alarm", func() bool { return b.alarmed(wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH) })
 }

@@ -7,20 +7,19 @@
 //
 // The form is raw DEFLATE (RFC 1951) of the records' plain form, one after the other. Its last block is an empty stored one,
 // whose last four bytes, 00 00 FF FF, are left out as in RFC 7692, section 7.2.1. Its preset dictionary is the history: the
-// last 2,048 bytes of the plain form of what went before on the lane, packed or not. The plain form of a record without a
-// UUID is a varint, twice its length, and its bytes. With one, as text in lower case, it is a varint, twice its length and
-// one; a varint, where the text begins; the UUID's 16 bytes; and the record without the text.
+// last 2,048 bytes of the plain form of what went before on the lane, packed or not.
+//
+// The plain form takes parts of a record out that are shorter as numbers, and that would tear the rest apart: UUIDs as text
+// in lower case, and runs of decimal digits, of 4 to 18 each. It is, with every number but those of the parts as a varint:
+// the record's length; how many parts there are; for each, how many bytes are between the part before and it, and its
+// length, which is 36 for a UUID; then the numbers of the parts, big-endian, each as long as the largest of its length; then
+// the record without them.
 //
 // Who can choose a part of a record, and see the length of what is sent, can learn whether other parts are like it. The
 // records have nothing that this would give away: what is secret in them is random, and no cardholder data gets in.
 package packing
 
-import (
-	"bufio"
-	"bytes"
-	"encoding/binary"
-	"io"
-)
+import "bytes"
 
 // historySize is how many bytes of what went before are remembered. It is part of the form.
 const historySize = 2048
@@ -48,45 +47,4 @@ func (h *history) add(records [][]byte) {
 		all = bytes.Clone(all) // let go of a large record
 	}
 	*h = all
-}
-
-// appendRecord appends a record's plain form.
-func appendRecord(b, record []byte) []byte {
-	at, id, ok := findUUID(record)
-	if !ok {
-		return append(binary.AppendUvarint(b, uint64(len(record))<<1), record...)
-	}
-	b = binary.AppendUvarint(b, uint64(len(record))<<1|1)
-	b = binary.AppendUvarint(b, uint64(at))
-	b = append(b, id[:]...)
-	return append(append(b, record[:at]...), record[at+uuidText:]...)
-}
-
-// readRecord reads a record's plain form, of a record that has at most maxBytes.
-func readRecord(r *bufio.Reader, maxBytes int) ([]byte, error) {
-	n, err := binary.ReadUvarint(r)
-	if err != nil || n>>1 > uint64(maxBytes) {
-		return nil, ErrMalformed
-	}
-	size := int(n >> 1)
-	if n&1 == 0 {
-		record := make([]byte, size)
-		_, err := io.ReadFull(r, record)
-		return record, err
-	}
-	at, err := binary.ReadUvarint(r)
-	if err != nil || size < uuidText || at > uint64(size-uuidText) {
-		return nil, ErrMalformed
-	}
-	var id [uuidBytes]byte
-	if _, err := io.ReadFull(r, id[:]); err != nil {
-		return nil, err
-	}
-	record := make([]byte, size)
-	if _, err := io.ReadFull(r, record[:at]); err != nil {
-		return nil, err
-	}
-	formatUUID(record[:at], id)
-	_, err = io.ReadFull(r, record[int(at)+uuidText:])
-	return record, err
 }

@@ -746,7 +746,8 @@ type Ack struct {
 	LaneIndex uint32 `protobuf:"varint,1,opt,name=lane_index,json=laneIndex,proto3" json:"lane_index,omitempty"`
 	// Everything up to here is stored or rejected. Range: >= 1.
 	Through uint64 `protobuf:"varint,2,opt,name=through,proto3" json:"through,omitempty"`
-	// The first 8 bytes of the backend's own hash chain there. 8 bytes in the ledger lane, else empty.
+	// The first 8 bytes of the backend's own hash chain there. 8 bytes in the ledger lane, else empty. To a terminal that
+	// sends packed batches, it may be left out where it is the same as the batch's, but not 16 times in a row.
 	Chain []byte `protobuf:"bytes,3,opt,name=chain,proto3" json:"chain,omitempty"`
 	// Records of the batch that the backend could not read. It keeps their bytes; the terminal puts them into quarantine.
 	Rejects       []*Reject `protobuf:"bytes,4,rep,name=rejects,proto3" json:"rejects,omitempty"`

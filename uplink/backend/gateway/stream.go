@@ -37,6 +37,7 @@ type stream struct {
 	version  string
 	lanes    []eventlog.LaneKey
 	unpack   []packing.Unpacker     // one for each of lanes
+	told     []told                 // the same
 	received <-chan *wire.ToBackend // closed after the last message
 	end      error                  // why it was closed; read only after that
 	alarmed  bool                   // a chain that differs was logged
@@ -161,7 +162,7 @@ func (s *stream) hello() (*wire.Hello, error) {
 			return nil, status.Error(codes.InvalidArgument, "Hello: "+err.Error())
 		}
 		s.lanes, s.version = lanes, hello.AgentVersion
-		s.unpack = make([]packing.Unpacker, len(lanes))
+		s.unpack, s.told = make([]packing.Unpacker, len(lanes)), make([]told, len(lanes))
 		s.greet(hello, s.now())
 		return hello, nil
 	}
@@ -237,7 +238,7 @@ func (s *stream) take(m *wire.ToBackend) error {
 	// A commit that is on its way is not given up when the terminal goes: what came is stored.
 	results, err := s.log.Append(context.WithoutCancel(s.server.Context()), batches...)
 	s.kept = s.kept || len(results) > 0
-	if sendErr := s.acknowledge(places, results); sendErr != nil {
+	if sendErr := s.acknowledge(batches, places, results); sendErr != nil {
 		return sendErr
 	}
 	if err != nil {
@@ -292,6 +293,7 @@ func (s *stream) records(b *wire.Batch) ([][]byte, error) {
 	case len(b.Records) > 0 || !ledger:
 		return nil, status.Error(codes.InvalidArgument, "a batch is packed that may not be")
 	}
+	s.told[b.LaneIndex].sparing = true
 	records, err := unpack.Unpack(b.Packed, eventlog.MaxRecords, maxMessage)
 	if err != nil {
 		return nil, status.Error(codes.InvalidArgument, "a batch can't be unpacked")
@@ -300,7 +302,7 @@ func (s *stream) records(b *wire.Batch) ([][]byte, error) {
 }
 
 // acknowledge sends one ack for each lane that has results.
-func (s *stream) acknowledge(places []uint32, results []eventlog.Result) error {
+func (s *stream) acknowledge(batches []eventlog.Batch, places []uint32, results []eventlog.Result) error {
 	acks := make([]*wire.Ack, len(s.lanes))
 	for i, r := range results {
 		place := places[i]
@@ -310,7 +312,7 @@ func (s *stream) acknowledge(places []uint32, results []eventlog.Result) error {
 			acks[place] = ack
 		}
 		ack.Through = r.Through
-		ack.Chain = short(s.lanes[place].Lane, r.Chain)
+		ack.Chain = s.told[place].chain(batches[i].Chain, short(s.lanes[place].Lane, r.Chain))
 		for _, reject := range r.Rejects {
 			ack.Rejects = append(ack.Rejects, &wire.Reject{Seq: reject.Seq, Reason: reject.Reason})
 		}
