@@ -45,7 +45,7 @@ type Command struct {
 	// of AT+CGMI do.
 	Prefix string
 	// Mine tells a line of the answer from one with the same prefix that the modem sends by itself. Nil means that all of
-	// them belong to the answer.
+	// them belong to the answer, and without a prefix all that have not that of another command.
 	Mine func(line string) bool
 	// Timeout is how long the answer may take. Zero means DefaultTimeout.
 	Timeout time.Duration

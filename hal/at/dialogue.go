@@ -83,7 +83,7 @@ func (d *Dialogue) isHeader(line string) bool {
 // mine reports whether a line belongs to the answer.
 func (d *Dialogue) mine(line string) bool {
 	switch prefix := d.command.Prefix; {
-	case prefix == "":
+	case prefix == "" && d.command.Mine == nil:
 		return !d.foreign(line)
 	case len(line) < len(prefix) || !strings.EqualFold(line[:len(prefix)], prefix):
 		return false

@@ -6,8 +6,11 @@ import (
 	"time"
 )
 
-// errNoClock means that a text is no time, or one that nobody has set.
-var errNoClock = errors.New("not a time of the network")
+// Why a text is no time of the network.
+var (
+	errNoClock    = errors.New("not a time")
+	errClockUnset = errors.New("not set") // the modem has not been told
+)
 
 // ParseClock returns the time in the answer to AT+CCLK?, 3GPP TS 27.007 clause 8.15: yy/MM/dd,hh:mm:ss±zz with the
 // offset of the zone in quarters of an hour, in quotes or not. Years from 70 on are those of modems that have no time.
@@ -22,8 +25,11 @@ func ParseClock(text string) (Clock, error) {
 		layout = "2006/01/02,15:04:05"
 	}
 	t, err := time.Parse(layout, text)
-	if err != nil || t.Year() < 2000 || t.Year() >= 2070 {
+	if err != nil {
 		return Clock{}, errNoClock
+	}
+	if t.Year() < 2000 || t.Year() >= 2070 {
+		return Clock{}, errClockUnset
 	}
 	if zone == "" {
 		return Clock{Time: t}, nil
@@ -60,6 +66,9 @@ func (r *Reading) TakeCCLK(line string) {
 	}
 	text := strings.TrimSpace(strings.TrimSpace(line)[len(prefix):])
 	clock, err := ParseClock(text)
+	if errors.Is(err, errClockUnset) {
+		return
+	}
 	if err != nil {
 		r.doubt("CCLK", "clock", text)
 		return

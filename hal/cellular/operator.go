@@ -2,6 +2,7 @@ package cellular
 
 import (
 	"encoding/hex"
+	"strings"
 	"unicode"
 	"unicode/utf16"
 )
@@ -33,7 +34,7 @@ func (r *Reading) TakeCOPS(line string) {
 	case isCode(text):
 		r.Operator.Code = text
 	case text != "":
-		r.Operator.Name = printable(fromUCS2(text), maxName)
+		r.Operator.Name = printable(strings.TrimSpace(fromUCS2(text)), maxName)
 	}
 	if access := at(v, 3); access.text != "" {
 		setOnce(&r.Access, access.small(maxAccess))

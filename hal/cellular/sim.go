@@ -101,7 +101,7 @@ func ParseICCID(text string) (string, error) {
 
 // iccid returns a question for the ICCID. Modems answer it with a prefix, with another one, or with none.
 func iccid(text string) Query {
-	return Query{Text: text, Take: func(r *Reading, lines []string) {
+	return Query{Text: text, Mine: mayBeICCID, Take: func(r *Reading, lines []string) {
 		for _, line := range lines {
 			if _, rest, ok := strings.Cut(line, ":"); ok {
 				line = rest
@@ -116,4 +116,10 @@ func iccid(text string) Query {
 			r.doubt(strings.TrimPrefix(text, "AT+"), "iccid", "") // not what it is: it may be nearly one
 		}
 	}}
+}
+
+// mayBeICCID reports whether a line may be the answer to a question for the ICCID: +ICCID: comes for AT+CICCID.
+func mayBeICCID(line string) bool {
+	name, _, prefixed := strings.Cut(line, ":")
+	return !prefixed && strings.Trim(line, "\"0123456789abcdefABCDEF ") == "" || strings.HasSuffix(strings.ToUpper(name), "CCID")
 }
