@@ -55,8 +55,8 @@ lint: ## golangci-lint, by .golangci.yml
 race: ## unit, script and end-to-end tests, with the race detector
 	$(GOTEST) -race ./... $(TALLY)
 
-faults: ## operations of the queue fail, one in EVERY=3; every failpoint of bbolt; random lives for TIME=10s
-	@.ci/faults $(or $(EVERY),3) $(if $(filter command line,$(origin TIME)),$(TIME),10s)
+faults: ## operations of the queue fail, one in EVERY=5; every failpoint of bbolt; random lives for TIME=10s
+	@.ci/faults $(or $(EVERY),5) $(if $(filter command line,$(origin TIME)),$(TIME),10s)
 
 fips: ## the same tests, with the FIPS 140-3 module and nothing but it
 	GODEBUG=fips140=only $(GOTEST) ./... $(TALLY)

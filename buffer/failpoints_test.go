@@ -84,7 +84,8 @@ func TestFailpoints(t *testing.T) {
 				wrong++
 				t.Errorf("%s, then power cut: %v", what, err)
 			}
-			if wrong < 3 && !s.check(t, "%s", what) {
+			s.quiet = wrong >= 3
+			if !s.check(t, "%s", what) {
 				wrong++
 			}
 			s.clear()

@@ -34,7 +34,7 @@ func TestPowerCut(t *testing.T) {
 		s := c.stage(t, x)
 		r := rand.New(rand.NewPCG(uint64(i), 0))
 		c.play(s, func(op disktest.Op) disktest.Fault {
-			if op.N%max(1, *every/3) != 0 {
+			if op.N%max(1, *every/2) != 0 {
 				return disktest.Fault{}
 			}
 			p := s.cut(t, keeps[i], r)
@@ -45,6 +45,7 @@ func TestPowerCut(t *testing.T) {
 			return disktest.Fault{}
 		})
 		s.check(t, "%s", c.name)
+		s.clear()
 	})
 	results.log(t)
 }
@@ -62,6 +63,7 @@ func TestLyingDiskIsNoticed(t *testing.T) {
 		results.add(c.name, s.cut(t, disktest.KeepNone, nil))
 		s.do(command{Do: end})
 		s.check(t, "%s", c.name)
+		s.clear()
 	})
 	results.log(t)
 	for name, r := range results.of {
@@ -76,7 +78,7 @@ func TestLyingDiskIsNoticed(t *testing.T) {
 func TestFailedSyncIsNotBelieved(t *testing.T) {
 	results := newResults()
 	everyScene(t, 1, func(t *testing.T, x *terminal, c scene, _ int) {
-		for n := 1; ; n += max(1, *every/5) {
+		for n := 1; ; n += max(1, *every/2) {
 			f := fault{of: []disktest.Kind{disktest.Sync}, what: disktest.Fault{Errno: 5, Forget: n%3 == 0}}
 			s := c.stage(t, x)
 			s.causes = []string{"io"}
@@ -100,6 +102,7 @@ func TestFailedSyncIsNotBelieved(t *testing.T) {
 			}
 			c.play(s, f.at(n))
 			s.check(t, "%s", c.name)
+			s.clear()
 			if s.disk.Faults() == 0 {
 				break
 			}

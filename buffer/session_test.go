@@ -26,6 +26,7 @@ type session struct {
 	unsure   atomic.Bool // the disk has failed in a way after which nobody knows what was stored
 	after    func()      // called after each command; may be nil
 	dead     error
+	quiet    bool // enough was said of what is wrong
 	last     outcome
 	sales    int
 }
@@ -55,13 +56,17 @@ func (s *session) check(t *testing.T, format string, args ...any) bool {
 	t.Helper()
 	what := fmt.Sprintf(format, args...)
 	err := errors.Join(s.promise.verdict(), s.terminal.process.Err())
+	say := t.Errorf
+	if s.quiet {
+		say = func(string, ...any) { t.Fail() }
+	}
 	if err != nil {
-		t.Errorf("%s: %v", what, err)
+		say("%s: %v", what, err)
 	}
 	if s.dead == nil {
 		return err == nil
 	}
-	t.Errorf("%s: process ended: %v", what, s.dead)
+	say("%s: process ended: %v", what, s.dead)
 	if err := s.terminal.restart(); err != nil {
 		t.Error(err)
 	}
