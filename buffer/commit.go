@@ -160,7 +160,6 @@ func (c *commit) finish() error {
 			return err
 		}
 	}
-	c.q.resident.saw(c.tx, residentLimit)
 	c.q.turn.Lock() // readers see what the journal held in one of the two places
 	c.turned = true
 	size := c.tx.Size()
@@ -168,6 +167,7 @@ func (c *commit) finish() error {
 		return err
 	}
 	c.q.backing.extend(size, 0)
+	c.q.resident.letGo(c.q.db, size)
 	return nil
 }
 

@@ -23,7 +23,12 @@ func (r *resident) saw(tx *bolt.Tx, n int) {
 	if r.seen.Add(int64(n)) < residentLimit {
 		return
 	}
+	r.letGo(tx.DB(), tx.Size()) // the mapping stays where it is as long as the transaction is open
+}
+
+// letGo lets go of the file's pages. Nothing may let the file grow meanwhile.
+func (r *resident) letGo(db *bolt.DB, size int64) {
 	r.seen.Store(0)
-	// The mapping stays where it is as long as the transaction is open. An error means that the pages stay, too.
-	_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, tx.DB().Info().Data, uintptr(tx.Size()), syscall.MADV_DONTNEED)
+	// An error means that the pages stay.
+	_, _, _ = syscall.Syscall(syscall.SYS_MADVISE, db.Info().Data, uintptr(size), syscall.MADV_DONTNEED)
 }

@@ -26,10 +26,11 @@ func (q *Queue) spent(l *lane) bool {
 	return l != q.ledger && l != q.current && l.told+1 >= l.next
 }
 
-// trimAll removes what was acknowledged, in commits of its own, until fewer than leave records are left to remove.
+// trimAll removes what was acknowledged, in commits of its own, each of which takes what any commit to the file takes, until
+// no more than leave records are left to remove.
 func (q *Queue) trimAll(ctx context.Context, leave uint64) error {
 	for q.untrimmed() > leave {
-		err := q.do(ctx, &op{internal: func(c *commit) error { c.dirty = true; return c.trim(trimBacklog) }})
+		err := q.do(ctx, &op{internal: func(c *commit) error { c.dirty = true; return nil }})
 		if err != nil {
 			return err
 		}
@@ -117,7 +118,9 @@ func (c *commit) remove(r *laneRecord, through uint64, limit int) (int, error) {
 	b := recordBucket(c.tx, r.id.Lane)
 	keys, next := c.oldest(b, *r, through, limit)
 	for _, k := range keys {
-		c.freed += int64(len(b.Get(k)) + len(k))
+		size := len(b.Get(k)) + len(k)
+		c.q.resident.saw(c.tx, size)
+		c.freed += int64(size)
 		if err := b.Delete(k); err != nil {
 			return 0, err
 		}
