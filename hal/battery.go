@@ -13,6 +13,10 @@ var (
 	ErrGone = errors.New("not there")
 	// ErrHung means that the part is there and did not answer in time.
 	ErrHung = errors.New("does not answer in time")
+	// ErrTaken means that another program, or the kernel, has the part.
+	ErrTaken = errors.New("in use by another program")
+	// ErrUnsteady means that a switch does not come to rest.
+	ErrUnsteady = errors.New("does not come to rest")
 	// ErrDenied means that the agent may not open the part.
 	ErrDenied = errors.New("may not be opened")
 	// ErrUnusable means that the part answered, and nothing in its answer makes sense.

@@ -39,6 +39,14 @@ type Profile struct {
 	// Batteries are batteries beside those that the kernel lists. They need not be there yet.
 	Batteries []Battery
 
+	// Gauges are fuel gauges on I²C buses. One that a driver of the kernel has is left to that.
+	Gauges []GaugeAt
+	// Tamper is the switch that is active while the case is open, and Dock the one that is active while the terminal is in
+	// its dock. Nil means that there is none.
+	Tamper, Dock *Pin
+	// OpenLine opens the line of a pin, for boards whose lines are not the kernel's. Nil means the kernel's.
+	OpenLine func(Pin) (Line, error)
+
 	// Modem is the path of a modem's AT port, ModemAuto or ModemOff. Empty means ModemOff. While ModemManager is on the
 	// system bus the modems are its own, and no port is opened.
 	Modem string
@@ -54,9 +62,11 @@ type Profile struct {
 
 // Board is the terminal's hardware. It is safe for concurrent use.
 type Board struct {
-	machine *machine
-	drivers []batteryDriver
-	modems  *modems
+	machine  *machine
+	power    *PowerSupply
+	drivers  []batteryDriver
+	modems   *modems
+	contacts contacts
 
 	mu    sync.Mutex      // guards parts
 	parts map[string]Part // by name
@@ -65,9 +75,10 @@ type Board struct {
 // Part is one part of the hardware that was looked for, as it was at the last reading.
 type Part struct {
 	Name   string // "host", "battery/BAT0", or "battery" when there is none; up to 64 characters
-	Driver string // "gopsutil", "power_supply" or "profile"; empty when there is none
+	Driver string // "gopsutil", "power_supply", "profile", "gpio", a gauge's chip; empty when there is none
 	OK     bool   // whether it could be read
 	Detail string // why not, or what is to be known about it; nothing taken from outside
+	Raw    string // what the last reading was made from, as the part said it: for a technician, and never recorded
 }
 
 // Open returns the board that p describes. It never fails and takes no longer than 200 ms: what is missing is told of in
@@ -77,15 +88,19 @@ func Open(p Profile) *Board {
 	p.ProcRoot = cmp.Or(p.ProcRoot, "/proc")
 	p.DataPath = cmp.Or(p.DataPath, "/")
 	p.DevRoot = cmp.Or(p.DevRoot, "/dev")
+	power := NewPowerSupply(sysfs(p.SysRoot))
 	b := &Board{
 		machine: newMachine(p),
+		power:   power,
 		drivers: []batteryDriver{
-			{"power_supply", NewPowerSupply(sysfs(p.SysRoot)).Batteries},
+			{kernelDriver, power.Batteries},
 			{"profile", func(context.Context) ([]Battery, error) { return p.Batteries, nil }},
 		},
-		modems: newModems(p),
-		parts:  make(map[string]Part),
+		modems:   newModems(p),
+		contacts: newContacts(p),
+		parts:    make(map[string]Part),
 	}
+	b.drivers = append(b.drivers, gaugeDrivers(p)...)
 	ctx, cancel := context.WithTimeout(context.Background(), openLimit)
 	defer cancel()
 	b.Host(ctx)
@@ -104,6 +119,9 @@ func (b *Board) Found() []Part {
 	b.mu.Unlock()
 	for name, part := range parts {
 		parts[name] = b.nowOf(part)
+	}
+	for _, part := range b.contactParts() {
+		parts[part.Name] = part
 	}
 	return slices.SortedFunc(maps.Values(parts), func(x, y Part) int { return cmp.Compare(x.Name, y.Name) })
 }
@@ -145,6 +163,9 @@ func (b *Board) Batteries(ctx context.Context) []*wire.Battery {
 		for _, battery := range found {
 			reading, err := battery.Read(ctx)
 			if err == nil {
+				if d.name != kernelDriver && reading.ExternalPower == nil {
+					reading.ExternalPower = b.power.externalPower(ctx) // the chargers are the kernel's all the same
+				}
 				readings = append(readings, reading)
 			}
 			part := partOf(d, battery, err)
@@ -160,6 +181,9 @@ func (b *Board) Batteries(ctx context.Context) []*wire.Battery {
 // partOf returns what is to be told of a battery after an attempt to read it.
 func partOf(d batteryDriver, battery Battery, err error) Part {
 	part := Part{Name: cleanName(batteryPrefix + battery.Name()), Driver: d.name, OK: err == nil}
+	if r, ok := battery.(rawer); ok {
+		part.Raw = r.Raw()
+	}
 	if err != nil {
 		part.Detail = reason(err)
 	} else if n, ok := battery.(noter); ok {
@@ -170,7 +194,7 @@ func partOf(d batteryDriver, battery Battery, err error) Part {
 
 // reason returns why a part can't be read, in words of this package alone.
 func reason(err error) string {
-	for _, known := range []error{ErrGone, ErrHung} {
+	for _, known := range []error{ErrGone, ErrHung, ErrTaken, ErrUnsteady, ErrDenied} {
 		if errors.Is(err, known) {
 			return known.Error()
 		}

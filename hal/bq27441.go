@@ -31,7 +31,12 @@ const (
 const bq27xxxGone = 0xFF
 
 // bq27441Chip counts charge. It knows neither cycles nor times.
-var bq27441Chip = GaugeChip{name: "bq27441", address: 0x55, order: binary.LittleEndian, read: readBQ27441}
+var bq27441Chip = GaugeChip{
+	name:    "bq27441",
+	names:   []string{"bq27441", "bq27421", "bq27425", "bq27621"},
+	address: 0x55, order: binary.LittleEndian,
+	read: readBQ27441,
+}
 
 func readBQ27441(d *device) *wire.Battery {
 	flags := d.must(bq27441FLAGS)

@@ -27,7 +27,12 @@ const (
 )
 
 // bq27z561Chip counts charge and cycles.
-var bq27z561Chip = GaugeChip{name: "bq27z561", address: 0x55, order: binary.LittleEndian, read: readBQ27Z561}
+var bq27z561Chip = GaugeChip{
+	name:    "bq27z561",
+	names:   []string{"bq27z561", "bq28z610"},
+	address: 0x55, order: binary.LittleEndian,
+	read: readBQ27Z561,
+}
 
 func readBQ27Z561(d *device) *wire.Battery {
 	flags := d.must(bq27z561FLAGS)

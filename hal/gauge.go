@@ -20,7 +20,8 @@ const gaugeLimit = 3 * time.Second
 
 // GaugeChip is a kind of fuel gauge: where it is on the bus, and what its registers mean.
 type GaugeChip struct {
-	name    string
+	name    string           // a board profile's
+	names   []string         // the kernel's, as in /sys/bus/i2c/devices/1-0055/name
 	address uint16           // the one that it has from the factory
 	order   binary.ByteOrder // of a word on the bus
 	read    func(*device) *wire.Battery

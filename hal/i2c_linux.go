@@ -77,7 +77,7 @@ func driven(sys fs.FS, bus string, address uint16) bool {
 	if err != nil {
 		return false
 	}
-	entries, err := fs.ReadDir(sys, path.Join(i2cDevices, fmt.Sprintf("%d-%04x", number, address)))
+	entries, err := fs.ReadDir(sys, path.Join(i2cDevices, i2cDirectory(number, address)))
 	return err == nil && slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "driver" })
 }
 
@@ -94,15 +94,15 @@ var busCauses = []struct {
 	{syscall.ENOENT, ErrGone},    // it has no device file
 	{syscall.ETIMEDOUT, ErrHung},
 	{syscall.EAGAIN, ErrHung}, // another master has the bus
-	{syscall.EBUSY, ErrDenied},
+	{syscall.EBUSY, ErrTaken},
 	{syscall.EACCES, ErrDenied},
 	{syscall.EPERM, ErrDenied},
 }
 
-// busError returns ErrGone, ErrHung, ErrDenied or ErrUnusable for what an I²C bus returned. periph hands an errno on as its
+// busError returns ErrGone, ErrHung, ErrTaken, ErrDenied or ErrUnusable for what an I²C bus returned. periph hands an errno on as its
 // text alone, at the end of its own.
 func busError(err error) error {
-	for _, known := range []error{ErrGone, ErrHung, ErrDenied, ErrUnusable} {
+	for _, known := range []error{ErrGone, ErrHung, ErrTaken, ErrDenied, ErrUnusable} {
 		if errors.Is(err, known) {
 			return known
 		}

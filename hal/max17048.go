@@ -18,7 +18,12 @@ const (
 const max17048Steady = 500
 
 // max17048Chip models the cell's voltage. It has neither current nor temperature nor a count of cycles.
-var max17048Chip = GaugeChip{name: "max17048", address: 0x36, order: binary.BigEndian, read: readMAX17048}
+var max17048Chip = GaugeChip{
+	name:    "max17048",
+	names:   []string{"max17048", "max17049"},
+	address: 0x36, order: binary.BigEndian,
+	read: readMAX17048,
+}
 
 func readMAX17048(d *device) *wire.Battery {
 	switch version := d.must(max17048VERSION); {

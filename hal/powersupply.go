@@ -14,6 +14,8 @@ import (
 )
 
 const (
+	// kernelDriver is what a [Part] is called that the kernel's drivers read.
+	kernelDriver = "power_supply"
 	// powerSupplyClass is where the kernel lists batteries and chargers, under the root of sysfs.
 	powerSupplyClass = "class/power_supply"
 	// attributeLimit is how long one attribute may take. An I²C adapter gives up on its own after about a second.

@@ -36,7 +36,12 @@ const (
 
 // sbsChip is a battery with a gauge inside that tells all about itself. Commands that are optional, or that real packs are
 // known to lack, may go unanswered.
-var sbsChip = GaugeChip{name: "sbs", address: 0x0B, order: binary.LittleEndian, read: readSBS}
+var sbsChip = GaugeChip{
+	name:    "sbs",
+	names:   []string{"sbs-battery"},
+	address: 0x0B, order: binary.LittleEndian,
+	read: readSBS,
+}
 
 func readSBS(d *device) *wire.Battery {
 	specification, told := d.may(sbsSpecification)
