@@ -20,6 +20,8 @@ const (
 	quietLimit = 500 * time.Millisecond
 	// writeLimit is how long a command may take to be sent: the tty takes it at once unless nobody reads.
 	writeLimit = time.Second
+	// maxEmpty is how many reads in a row may bring nothing.
+	maxEmpty = 100
 	// maxRate is how much may come within ratePeriod. More is no modem, or a broken one.
 	maxRate    = 256 << 10
 	ratePeriod = 10 * time.Second
@@ -79,6 +81,7 @@ func (s *session) run(ctx context.Context, requests <-chan *request, up func()) 
 // read hands on what comes until ctx ends or the stream fails.
 func (s *session) read(ctx context.Context) {
 	var buf [1024]byte
+	empty := 0
 	for {
 		n, err := s.stream.Read(buf[:])
 		if n > 0 {
@@ -88,8 +91,11 @@ func (s *session) read(ctx context.Context) {
 				return
 			}
 		}
-		if err == nil && n == 0 {
-			err = ErrGone // a tty that was hung up
+		if empty++; n > 0 {
+			empty = 0
+		}
+		if err == nil && empty > maxEmpty {
+			err = ErrGone // what was hung up may read as nothing for ever
 		}
 		if err != nil {
 			s.failed <- err

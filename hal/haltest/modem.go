@@ -263,5 +263,8 @@ func (m *Modem) answer(ctx context.Context, s *speaker, command string) error {
 			return ctx.Err()
 		}
 	}
+	if out.Len() == 0 {
+		return nil
+	}
 	return s.write(out.Bytes())
 }
