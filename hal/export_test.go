@@ -1,4 +1,7 @@
 package hal
 
-// CRC8 is for tests that make answers of their own.
-var CRC8 = crc8
+// CRC8 is for tests that make answers of their own, and OpenLine for those of the kernel's lines.
+var (
+	CRC8     = crc8
+	OpenLine = openLine
+)

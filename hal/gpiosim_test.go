@@ -1,0 +1,132 @@
+package hal_test
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stampd/stampd/hal"
+	"github.com/stampd/stampd/hal/haltest"
+)
+
+// gpioSim is where the kernel's simulated lines are made: Documentation/admin-guide/gpio/gpio-sim.rst.
+const gpioSim = "/sys/kernel/config/gpio-sim"
+
+// simLine is a line of a simulated chip.
+type simLine struct{ dir, pull string }
+
+// newSimLine makes a chip with a line that has that name. It skips the test where the kernel has no gpio-sim.
+func newSimLine(t *testing.T, name string) *simLine {
+	t.Helper()
+	if _, err := os.Stat(gpioSim); err != nil {
+		t.Skip("the kernel has no gpio-sim")
+	}
+	s := &simLine{dir: filepath.Join(gpioSim, "stampd-"+strconv.FormatInt(time.Now().UnixNano(), 36))}
+	for _, dir := range []string{"", "bank0", "bank0/line3"} {
+		if err := os.Mkdir(filepath.Join(s.dir, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.write(t, filepath.Join(s.dir, "bank0/num_lines"), "8")
+	s.write(t, filepath.Join(s.dir, "bank0/line3/name"), name)
+	s.write(t, filepath.Join(s.dir, "live"), "1")
+	t.Cleanup(func() {
+		_ = os.WriteFile(filepath.Join(s.dir, "live"), []byte("0"), 0o600)
+		for _, dir := range []string{"bank0/line3", "bank0", ""} {
+			_ = os.Remove(filepath.Join(s.dir, dir))
+		}
+	})
+	device, chip := s.read(t, "dev_name"), s.read(t, "bank0/chip_name")
+	s.pull = filepath.Join("/sys/devices/platform", device, chip, "sim_gpio3/pull")
+	return s
+}
+
+func (s *simLine) write(t *testing.T, file, content string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *simLine) read(t *testing.T, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(s.dir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(content))
+}
+
+// move pulls the line up or down.
+func (s *simLine) move(t *testing.T, high bool) {
+	t.Helper()
+	s.write(t, s.pull, map[bool]string{true: "pull-up", false: "pull-down"}[high])
+}
+
+func TestKernelLineConformance(t *testing.T) {
+	for name, activeLow := range map[string]bool{"active high": false, "active low": true} {
+		t.Run(name, func(t *testing.T) {
+			haltest.TestLine(t, func(t *testing.T) haltest.LineBench {
+				const line = "TAMPER"
+				s := newSimLine(t, line)
+				return haltest.LineBench{
+					Open:   func() (hal.Line, error) { return hal.OpenLine("/dev", hal.Pin{Line: line, ActiveLow: activeLow}) },
+					Move:   func(active bool) { s.move(t, active != activeLow) },
+					Remove: func() { s.write(t, filepath.Join(s.dir, "live"), "0") },
+					Quick:  time.Second,
+				}
+			})
+		})
+	}
+}
+
+// A line that is an output, or that is read again and again, stays what it is and where it is.
+func TestKernelLineChangesNothing(t *testing.T) {
+	s := newSimLine(t, "DOCK")
+	s.move(t, true)
+	for range 20 {
+		l, err := hal.OpenLine("/dev", hal.Pin{Line: "DOCK"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if active, err := l.Read(); !active || err != nil {
+			t.Fatalf("reads %v, %v, want what the line was pulled to", active, err)
+		}
+		if err := l.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A chip that is plugged out and in leaves no descriptor behind.
+func TestKernelLineUnplugCycles(t *testing.T) {
+	s := newSimLine(t, "DOCK")
+	before := descriptors(t)
+	for range 300 {
+		l, err := hal.OpenLine("/dev", hal.Pin{Line: "DOCK"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.write(t, filepath.Join(s.dir, "live"), "0")
+		if _, err := l.Read(); err == nil {
+			t.Fatal("reads a line that is gone")
+		}
+		_ = l.Close()
+		s.write(t, filepath.Join(s.dir, "live"), "1")
+	}
+	if after := descriptors(t); after > before+2 {
+		t.Errorf("%d descriptors, %d at first", after, before)
+	}
+}
+
+func descriptors(t *testing.T) int {
+	t.Helper()
+	open, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(open)
+}
