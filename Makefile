@@ -40,7 +40,7 @@ chaos: build ## the same with 64 callers, killed and cut off at random for TIME=
 test: ## everything that must hold before a commit: all of the parts below, timed
 	@.ci/suite setup generated vet lint race faults fips arm-test cross
 
-setup: ## install what the tests need: Debian's qemu-user-static, and the pinned tools
+setup: ## install what the tests need: Debian's qemu-user-static and dbus-daemon, and the pinned tools
 	@.ci/setup
 
 generated: ## check that the generated code is what the tools generate from the schema

@@ -122,6 +122,7 @@ func updateReading(t *testing.T, archive string, r *wire.Modem) {
 }
 
 func TestATModemConformance(t *testing.T) {
+	t.Parallel()
 	tr, want := transcript(t, "../testdata/at/quectel-ep06.txtar")
 	want.Name = "ttyUSB2"
 	haltest.TestModem(t, func(t *testing.T) haltest.ModemBench {

@@ -1,12 +1,14 @@
 package hal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/godbus/dbus/v5"
@@ -41,7 +43,10 @@ func joinBus(ctx context.Context, address string) (*dbus.Conn, <-chan *dbus.Sign
 	if err := socket.SetDeadline(time.Now().Add(busLimit)); err != nil {
 		return nil, nil, errors.Join(err, socket.Close())
 	}
-	conn, err := dbus.NewConn(busSocket{socket})
+	stop := context.AfterFunc(ctx, func() { _ = socket.SetDeadline(time.Unix(1, 0)) })
+	defer stop()
+	var joined atomic.Bool
+	conn, err := dbus.NewConn(busSocket{socket, &joined})
 	if err != nil {
 		return nil, nil, errors.Join(err, socket.Close())
 	}
@@ -51,22 +56,28 @@ func joinBus(ctx context.Context, address string) (*dbus.Conn, <-chan *dbus.Sign
 	if err == nil {
 		err = conn.Hello()
 	}
-	if err == nil {
+	if err == nil && stop() {
+		joined.Store(true)
 		err = socket.SetDeadline(time.Time{})
 	}
-	if err != nil {
+	if err = cmp.Or(err, ctx.Err()); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("cannot join the message bus: %w", err), conn.Close())
 	}
 	return conn, signals, nil
 }
 
-// busSocket is a socket on which a write has a limit.
-type busSocket struct{ net.Conn }
+// busSocket is a socket on which a write has a limit, from when the bus has been joined.
+type busSocket struct {
+	net.Conn
+	joined *atomic.Bool
+}
 
-// Write writes within a second: the bus reads what it is sent.
+// Write writes within a second: a bus reads what it is sent.
 func (s busSocket) Write(p []byte) (int, error) {
-	if err := s.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
-		return 0, err
+	if s.joined.Load() {
+		if err := s.SetWriteDeadline(time.Now().Add(time.Second)); err != nil {
+			return 0, err
+		}
 	}
 	return s.Conn.Write(p)
 }
