@@ -110,6 +110,8 @@ func (p *promise) noted(c command, o outcome, causes []string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
+	case c.False && o.Cause == "" && newestLedger(o.Lanes).LaneID != c.Lane:
+		p.told[c.Lane] = c.Through // the file was opened anew meanwhile: of an earlier epoch the backend is believed
 	case c.False && o.Cause == "":
 		p.complain("a false ack is believed")
 	case c.False && o.Cause == "false ack":

@@ -124,9 +124,11 @@ func (s *session) fresh(n, pad int) []sale {
 }
 
 // ledger returns the newest ledger lane.
-func (s *session) ledger() buffer.LaneState {
+func (s *session) ledger() buffer.LaneState { return newestLedger(s.last.Lanes) }
+
+func newestLedger(lanes []buffer.LaneState) buffer.LaneState {
 	var newest buffer.LaneState
-	for _, l := range s.last.Lanes {
+	for _, l := range lanes {
 		if l.Lane == buffer.Ledger {
 			newest = l
 		}
