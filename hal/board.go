@@ -30,6 +30,8 @@ const (
 
 // Profile says where the parts of a terminal are.
 type Profile struct {
+	// Board is the board's name, up to 64 characters. Empty means a board that is not known.
+	Board string
 	// SysRoot is where sysfs is mounted. Empty means /sys.
 	SysRoot string
 	// ProcRoot is where procfs is mounted. Empty means /proc.

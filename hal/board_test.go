@@ -230,3 +230,15 @@ func TestBoardForgets(t *testing.T) {
 		t.Errorf("%d parts are remembered", n)
 	}
 }
+
+// writeArchive writes a tree below root.
+func writeArchive(t *testing.T, archive, root string) {
+	t.Helper()
+	tree, err := haltest.ParseTree([]byte(archive))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tree.Write(root); err != nil {
+		t.Fatal(err)
+	}
+}
