@@ -607,7 +607,8 @@ func (x *Battery) GetModel() string {
 	return ""
 }
 
-// Modem is one reading of one cellular modem.
+// Modem is one reading of one cellular modem. What seldom changes (fields 13 to 19, 25 to 29, 31 and 32) a terminal tells once
+// an hour and when it changes; in between these are unset.
 type Modem struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The driver's name for it ("ttyUSB2"): up to 64 characters. Always set.
