@@ -251,7 +251,11 @@ func spoil(v reflect.Value) {
 			v.SetInt(1 << 62)
 		}
 	case reflect.Uint32:
-		v.SetUint(0)
+		if v.Uint() == 1 { // versions begin there
+			v.SetUint(0)
+		} else {
+			v.SetUint(1<<32 - 1)
+		}
 	case reflect.Float64:
 		v.SetFloat(-1)
 	case reflect.Struct:

@@ -34,7 +34,7 @@ func (r *asideReport) tell(ctx context.Context) error {
 	}
 	for _, s := range r.queue.SetAside()[r.told:] {
 		event := &wire.Audit{
-			Kind: wire.AuditKind_AUDIT_KIND_QUEUE_SET_ASIDE, Subject: "queue", Found: "damage",
+			Kind: wire.AuditKind_AUDIT_KIND_QUEUE_SET_ASIDE, Subject: "queue", Found: s.Reason,
 			File: filepath.Base(s.File), Saved: &s.Records, Missing: &s.Missing, Unreadable: &s.Unreadable,
 		}
 		if err := r.record(ctx, event); err != nil {

@@ -17,7 +17,7 @@ type Reject struct {
 // Ack notes that the backend has stored, or refused by name, everything of a lane through a seq. What it refused is
 // put into quarantine first, durably; the rest is removed from the file with one of the next commits. An ack that is
 // older than what is known already does nothing. One for records that were never made gives [ErrFalseAck] and
-// does nothing, if the epoch is of this opening of the file; in an earlier one it means that the file has gone back.
+// does nothing, if the epoch is one of this process; in an earlier one it means that the file has gone back.
 func (q *Queue) Ack(ctx context.Context, id LaneID, through uint64, rejects []Reject) error {
 	q.mu.Lock()
 	l := q.lanes[id]
@@ -25,7 +25,7 @@ func (q *Queue) Ack(ctx context.Context, id LaneID, through uint64, rejects []Re
 		q.mu.Unlock()
 		return nil // drained before
 	}
-	if through >= l.next && l != q.ledger && l != q.current {
+	if given, own := q.given[id]; through >= l.next && l != q.ledger && l != q.current && (!own || through < given) {
 		// The file is older than what the backend has seen of it: everything that is left of the epoch was stored.
 		q.log.Error().Stringer("lane", id).Uint64("has", l.next-1).Uint64("backend", through).Msg("queue file has gone back in time")
 		through = l.next - 1

@@ -29,9 +29,10 @@ var (
 
 // Keys of the meta bucket.
 var (
-	metaFormat   = []byte("format")
-	metaTerminal = []byte("terminal")
-	metaJournal  = []byte("journal")
+	metaFormat    = []byte("format")
+	metaTerminal  = []byte("terminal")
+	metaJournal   = []byte("journal")
+	metaJournaled = []byte("journaled")
 )
 
 // lockTimeout bounds the wait for the file's lock; bbolt waits for ever otherwise.

@@ -96,6 +96,9 @@ func TestVerifyFinds(t *testing.T) {
 			if err := os.WriteFile(opts.Path, whole, 0o600); err != nil {
 				t.Fatal(err)
 			}
+			if err := os.WriteFile(opts.Path+".journal", emptyJournal, 0o600); err != nil {
+				t.Fatal(err)
+			}
 			db, err := bolt.Open(opts.Path, 0o600, nil)
 			if err != nil {
 				t.Fatal(err)

@@ -18,6 +18,9 @@ type held map[string][]element
 func (f *File) readHeld() error {
 	j, err := os.Open(f.path + journalSuffix)
 	if errors.Is(err, fs.ErrNotExist) {
+		if f.meta(metaJournaled) != nil {
+			f.journal = errors.New("it is gone, and what was only in it")
+		}
 		return nil
 	}
 	if err != nil {

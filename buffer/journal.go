@@ -83,11 +83,10 @@ func (j *journal) allocate() error {
 	return syncDir(filepath.Dir(j.file.Name()))
 }
 
-// there reports whether the file still has its name: what is stored in one without is gone with the process.
+// there reports whether the journal's name still leads to it.
 func (j *journal) there() bool {
-	var stat syscall.Stat_t
-	err := syscall.Fstat(int(j.file.Fd()), &stat)
-	return err == nil && stat.Nlink > 0
+	file, err := j.file.Stat()
+	return err == nil && named(j.file.Name(), file)
 }
 
 // write stores what one commit wrote. It reports whether there was room; if so and without error, it is on disk. After

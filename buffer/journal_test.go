@@ -375,3 +375,86 @@ func TestSpilledTelemetryIsInTheJournal(t *testing.T) {
 		}
 	}
 }
+
+// What happens to the files under a running agent costs nothing that it has acknowledged.
+func TestFilesTakenAwayUnderTheQueue(t *testing.T) {
+	move := func(t *testing.T, from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for name, do := range map[string]func(t *testing.T, path, old string){
+		"file replaced by an old copy":    func(t *testing.T, path, old string) { move(t, old, path) },
+		"file moved away":                 func(t *testing.T, path, _ string) { move(t, path, path+".away") },
+		"journal moved away":              func(t *testing.T, path, _ string) { move(t, path+".journal", path+".away") },
+		"journal replaced by an old copy": func(t *testing.T, path, old string) { move(t, old+".journal", path+".journal") },
+		"both replaced": func(t *testing.T, path, old string) {
+			move(t, old, path)
+			move(t, old+".journal", path+".journal")
+		},
+		"directory moved away": func(t *testing.T, path, _ string) { move(t, filepath.Dir(path), filepath.Dir(path)+".away") },
+		"directory made anew": func(t *testing.T, path, _ string) {
+			move(t, filepath.Dir(path), filepath.Dir(path)+".away")
+			if err := os.Mkdir(filepath.Dir(path), 0o700); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts := small(t)
+			opts.Path = filepath.Join(filepath.Dir(opts.Path), "queue", "queue.db")
+			q, err := buffer.Open(opts)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer q.Close()
+			id := lane(t, q, buffer.Ledger).LaneID
+			n := 0
+			for ; n < 70; n++ {
+				addKeyed(t, q, fmt.Sprint(n))
+			}
+			old := image(t, opts)
+			for ; n < 90; n++ {
+				addKeyed(t, q, fmt.Sprint(n))
+			}
+			do(t, opts.Path, old.Path)
+			for ; n < 200; n++ {
+				addKeyed(t, q, fmt.Sprint(n))
+			}
+			again := open(t, image(t, opts))
+			var records uint64
+			for _, l := range again.Lanes() {
+				if l.Lane == buffer.Ledger {
+					records += l.Depth()
+				}
+			}
+			if records != 200 {
+				t.Errorf("%d records after a power cut, want 200; lane %v", records, id)
+			}
+			for _, s := range again.SetAside() {
+				t.Errorf("set aside %+v", s)
+			}
+		})
+	}
+}
+
+func TestMissingFilesAreToldOf(t *testing.T) {
+	for _, suffix := range []string{"", ".journal"} {
+		opts := small(t)
+		q := open(t, opts)
+		addKeyed(t, q, "0")
+		cut := image(t, opts)
+		if err := os.Remove(cut.Path + suffix); err != nil {
+			t.Fatal(err)
+		}
+		again := open(t, cut)
+		if aside := again.SetAside(); len(aside) != 1 || aside[0].Reason != buffer.Gone || aside[0].File != cut.Path+suffix {
+			t.Errorf("without queue.db%s: %+v", suffix, aside)
+		}
+		add(t, again, "goes on")
+	}
+	if aside := open(t, small(t)).SetAside(); len(aside) > 0 {
+		t.Errorf("a new queue: %+v", aside)
+	}
+}

@@ -100,6 +100,8 @@ type loaded struct {
 	quarantined uint64
 	generation  uint64   // the journal's first that the file does not have
 	held        *overlay // what the journal holds
+	journaled   bool     // it has a journal
+	created     bool     // it was made just now
 	pourFirst   bool     // the journal can't be gone on with before the file has taken it over
 }
 
@@ -130,7 +132,7 @@ func loadLanes(tx *bolt.Tx) (*loaded, error) {
 	if b == nil || quarantine == nil || tx.Bucket(bucketLedger) == nil || tx.Bucket(bucketTelemetry) == nil || tx.Bucket(bucketKept) == nil {
 		return nil, fmt.Errorf("%w: a bucket is missing", errDamaged)
 	}
-	found := &loaded{quarantined: uint64(quarantine.Stats().KeyN), generation: generationOf(tx.Bucket(bucketMeta).Get(metaJournal))}
+	found := &loaded{quarantined: uint64(quarantine.Stats().KeyN), generation: generationOf(tx.Bucket(bucketMeta).Get(metaJournal)), journaled: tx.Bucket(bucketMeta).Get(metaJournaled) != nil}
 	err := b.ForEach(func(k, v []byte) error {
 		r, err := parseLaneRecord(k, v)
 		if err != nil {

@@ -21,8 +21,10 @@ func formatOne(t *testing.T, path string) {
 	defer db.Close()
 	err = db.Update(func(tx *bolt.Tx) error {
 		meta := tx.Bucket([]byte("meta"))
-		if err := meta.Delete([]byte("journal")); err != nil {
-			return err
+		for _, later := range []string{"journal", "journaled"} {
+			if err := meta.Delete([]byte(later)); err != nil {
+				return err
+			}
 		}
 		return meta.Put([]byte("format"), binary.BigEndian.AppendUint32(nil, 1))
 	})

@@ -48,7 +48,13 @@ func (c *commit) pour() error {
 	if err := c.store(held, rows); err != nil {
 		return err
 	}
-	return c.tx.Bucket(bucketMeta).Put(metaJournal, binary.BigEndian.AppendUint64(nil, generation))
+	meta := c.tx.Bucket(bucketMeta)
+	if c.q.journal == nil {
+		if err := meta.Delete(metaJournaled); err != nil {
+			return err
+		}
+	}
+	return meta.Put(metaJournal, binary.BigEndian.AppendUint64(nil, generation))
 }
 
 // pourRows is how many rows one transaction of the file writes: keys are random, so each may change a page of its own, and

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os"
 	"slices"
 	"sync"
 	"time"
@@ -39,11 +40,11 @@ type Queue struct {
 	stop   chan struct{} // closed to end the keeper
 	kept   chan struct{} // closed when the keeper has ended
 
-	limit int64 // how large the file may get beside its journal
 
 	file    sync.RWMutex // held for reading while a transaction is open, and to write db and journal
 	db      *bolt.DB     // nil while the file can't be used
 	journal *journal     // nil while there is none
+	origin  os.FileInfo  // of the file in db
 
 	resident resident
 	backing  backing
@@ -56,7 +57,8 @@ type Queue struct {
 	generation  uint64   // the journal's
 	pourFirst   bool     // the journal can't be gone on with before the file has taken it over
 	ledger      *lane
-	current     *lane // this process's telemetry epoch
+	given       map[LaneID]uint64 // of ledger epochs that this process has left behind: the lowest seq that it has not given
+	current     *lane             // this process's telemetry epoch
 	memory      []memoryRecord
 	memoryBytes int
 	ordinal     uint64 // of the newest telemetry epoch on disk
@@ -88,6 +90,7 @@ func Open(opts Options) (*Queue, error) {
 		backing: newBacking(opts),
 		lanes:   map[LaneID]*lane{},
 		held:    newOverlay(),
+		given:   map[LaneID]uint64{},
 		changed: make(chan struct{}),
 	}
 	q.current = &lane{laneRecord: laneRecord{id: LaneID{Telemetry, newEpoch()}, next: 1}, oldest: 1}

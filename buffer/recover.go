@@ -73,7 +73,13 @@ func (q *Queue) open() error {
 		_ = db.Close()
 		return classify("open the journal of queue "+q.opts.Path, err)
 	}
-	if err = refresh(q.opts.Path, db.Info().PageSize); err != nil {
+	if err = refresh(q.opts.Path, db.Info().PageSize); err == nil && q.journal != nil && !lanes.journaled {
+		err = markJournaled(db)
+	}
+	if err == nil {
+		q.origin, err = os.Stat(q.opts.Path)
+	}
+	if err != nil {
 		return classify("write to queue "+q.opts.Path, errors.Join(err, db.Close(), q.closeJournal()))
 	}
 	q.db = db
@@ -109,8 +115,11 @@ func (q *Queue) replace() error {
 	if err != nil {
 		return err
 	}
+	q.mu.Lock()
+	seen := q.generation
+	q.mu.Unlock()
 	var saved Salvage
-	err = guarded(func() (err error) { saved, err = salvage(db, path, q.sealer, q.peekJournal(0)); return err })
+	err = guarded(func() (err error) { saved, err = salvage(db, path, q.sealer, q.peekJournal(0), seen); return err })
 	if err = errors.Join(err, db.Close()); err != nil {
 		return fmt.Errorf("cannot salvage the damaged file: %w", err)
 	}
@@ -119,9 +128,7 @@ func (q *Queue) replace() error {
 	}
 	q.log.Warn().Str("set_aside", saved.File).Uint64("saved", saved.Records).Uint64("missing", saved.Missing).Uint64("unreadable", saved.Unreadable).
 		Msg("what could be read of the damaged queue file is in a new one")
-	q.mu.Lock()
-	q.aside = append(q.aside, saved)
-	q.mu.Unlock()
+	q.noteAside(saved)
 	return finishReplace(path)
 }
 
@@ -130,7 +137,9 @@ func (q *Queue) load() (*bolt.DB, *loaded, error) {
 	if err := finishReplace(q.opts.Path); err != nil {
 		return nil, nil, err
 	}
+	created := false
 	if _, err := os.Stat(q.opts.Path); errors.Is(err, fs.ErrNotExist) {
+		created = true
 		if err := makeDir(dir); err != nil {
 			return nil, nil, err
 		}
@@ -158,6 +167,7 @@ func (q *Queue) load() (*bolt.DB, *loaded, error) {
 		_ = db.Close()
 		return nil, nil, err
 	}
+	l.created = created
 	return db, l, nil
 }
 
@@ -179,6 +189,9 @@ func (q *Queue) adopt(file *loaded) {
 	q.held, q.generation = file.held, file.generation
 	q.pourFirst = file.pourFirst
 	before := q.lanes
+	if q.ledger.next > 1 {
+		q.given[q.ledger.id] = q.ledger.next
+	}
 	q.ordinal++
 	q.ledger = &lane{laneRecord: laneRecord{id: LaneID{Ledger, newEpoch()}, ordinal: q.ordinal, next: 1}, oldest: 1}
 	q.lanes = map[LaneID]*lane{q.current.id: q.current, q.ledger.id: q.ledger}
@@ -187,6 +200,9 @@ func (q *Queue) adopt(file *loaded) {
 		oldest = q.memory[0].seq
 	}
 	for _, l := range file.lanes {
+		if given, own := q.given[l.id]; own {
+			q.given[l.id] = max(given, l.next) // what a failed commit has left is given as well
+		}
 		if old := before[l.id]; old != nil {
 			l.told = max(l.told, min(old.told, l.next-1))
 			if l.id.Lane == Ledger && old.next > l.next {

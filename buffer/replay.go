@@ -4,15 +4,23 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // replayJournal opens the journal, lays what it holds over what the file has, and makes sure that it is on disk. A journal
 // that there is no room for is done without. q.file is held.
 func (q *Queue) replayJournal(file *loaded) error {
 	path := q.opts.Path + journalSuffix
+	info, err := os.Stat(path)
+	if file.journaled && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() < journalMin) {
+		q.log.Error().Str("path", path).Msg("queue's journal is gone; what was only in it is lost")
+		q.noteAside(Salvage{File: path, Reason: Gone})
+	}
 	j, err := openJournal(path, ownerOf(q.opts.Terminal), journalSize(q.opts.MaxSize))
 	if err != nil {
 		if err = classify("create the queue's journal", err); !errors.Is(err, ErrFull) {
@@ -34,18 +42,55 @@ func (q *Queue) replayJournal(file *loaded) error {
 		q.journalDamaged(path, got)
 		file.pourFirst = true
 	}
+	if file.created && !got.held.empty() {
+		saved := got.saved()
+		saved.File, saved.Reason = q.opts.Path, Gone
+		q.log.Error().Str("path", q.opts.Path).Uint64("saved", saved.Records).Msg("queue file is gone; what its journal holds is in a new one")
+		q.noteAside(saved)
+	}
 	file.lay(got.held)
 	file.generation = got.generation
 	q.journal = j
 	return nil
 }
 
+// markJournaled notes in the file that it has a journal, so that a missing one is noticed.
+func markJournaled(db *bolt.DB) error {
+	return db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(metaJournaled, []byte{1}) })
+}
+
+func (q *Queue) noteAside(s Salvage) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.aside = append(q.aside, s)
+}
+
+// saved counts what a journal holds, and what is missing between it.
+func (got *replay) saved() Salvage {
+	s := Salvage{Reason: Damaged, Rows: uint64(len(got.held.rows))}
+	for _, t := range got.held.lanes {
+		seqs := map[uint64]bool{}
+		first, last := t.records[0].seq, t.records[0].seq
+		for _, r := range t.records {
+			seqs[r.seq] = true
+			first, last = min(first, r.seq), max(last, r.seq)
+		}
+		s.Records += uint64(len(seqs))
+		s.Missing += last - first + 1 - uint64(len(seqs))
+	}
+	return s
+}
+
 // errWentBack is why a file is salvaged that is whole: it is an old copy, or its newest meta page is gone.
 var errWentBack = fmt.Errorf("%w: its journal is newer than the file", errDamaged)
 
-// wentBack reports whether the journal has frames that were written after the file had taken over more than it has now.
+// wentBack reports whether the journal has frames that were written after the file had taken over more than it has now, or
+// whether this process has seen more of it.
 func (q *Queue) wentBack(file *loaded) bool {
-	return (file.generation > 0 || len(file.lanes) > 0) && !q.peekJournal(file.generation+1).held.empty()
+	q.mu.Lock()
+	seen := q.generation
+	q.mu.Unlock()
+	return file.generation < seen || (file.generation > 0 || len(file.lanes) > 0) && !q.peekJournal(file.generation+1).held.empty()
 }
 
 // peekJournal reads the frames of a generation and of later ones, before the journal is opened for use.
@@ -69,20 +114,14 @@ func (q *Queue) peekJournal(generation uint64) *replay {
 
 // journalDamaged keeps a copy of a journal that has lost frames. Those that are there are used.
 func (q *Queue) journalDamaged(path string, got *replay) {
-	saved := Salvage{File: fmt.Sprintf("%s.damaged-%d", path, time.Now().UnixNano())}
+	saved := got.saved()
+	saved.File = fmt.Sprintf("%s.damaged-%d", path, time.Now().UnixNano())
 	if err := copyFile(path, saved.File); err != nil {
 		q.log.Error().Err(err).Msg("damaged journal could not be copied")
 		saved.File = path
 	}
-	for _, t := range got.held.lanes {
-		saved.Records += uint64(len(t.records))
-		saved.Missing += t.row.next - t.records[0].seq - uint64(len(t.records))
-	}
-	saved.Rows = uint64(len(got.held.rows))
 	q.log.Error().Str("copy", saved.File).Uint64("saved", saved.Records).Uint64("missing", saved.Missing).Msg("queue's journal is damaged; what could be read of it is used")
-	q.mu.Lock()
-	q.aside = append(q.aside, saved)
-	q.mu.Unlock()
+	q.noteAside(saved)
 }
 
 // copyFile copies a file durably.

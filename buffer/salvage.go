@@ -9,9 +9,17 @@ import (
 	bolt "go.etcd.io/bbolt"
 )
 
-// Salvage is what became of a damaged file.
+// Why a file was set aside, or is gone.
+const (
+	Damaged  = "damage"   // its contents can't be used
+	Replaced = "replaced" // it took the name of a file in use, which was written again: nothing is lost
+	Gone     = "gone"     // somebody has removed it while the agent did not run: what was only in it is lost
+)
+
+// Salvage is what became of a file that could not be used.
 type Salvage struct {
 	File       string // its new name; it is left as it was
+	Reason     string // one of the reasons above
 	Records    uint64 // records of both lanes that are in the new file, under their own epochs and numbers
 	Missing    uint64 // ledger records that the file should have had and that could not be found
 	Unreadable uint64 // records that were found and could not be opened
@@ -32,9 +40,9 @@ type wreck struct {
 
 // salvage copies what can still be read of a damaged file and of its journal into a new one. What the tree still leads to
 // is taken as it is; for the ledger every page of the file is looked through as well, since a record proves by its seal
-// that it is one.
-func salvage(db *bolt.DB, damaged string, s sealer, journal *replay) (Salvage, error) {
-	var saved Salvage
+// that it is one. least is the lowest generation that the new file may wait for.
+func salvage(db *bolt.DB, damaged string, s sealer, journal *replay, least uint64) (Salvage, error) {
+	saved := Salvage{Reason: Damaged}
 	f, err := os.Open(damaged)
 	if err != nil {
 		return saved, err
@@ -60,7 +68,7 @@ func salvage(db *bolt.DB, damaged string, s sealer, journal *replay) (Salvage, e
 	if err := w.store(db, &saved); err != nil {
 		return saved, err
 	}
-	return saved, putRows(db, []row{{bucketMeta, metaJournal, binary.BigEndian.AppendUint64(nil, max(w.generation, journal.generation+1))}})
+	return saved, putRows(db, []row{{bucketMeta, metaJournal, binary.BigEndian.AppendUint64(nil, max(w.generation, journal.generation+1, least))}})
 }
 
 // lay adds what the journal holds. Its records always count; its rows do where there are no others, or when the file was

@@ -100,7 +100,7 @@ func (q *Queue) oldestUnspilled() uint64 {
 // keep writes telemetry that has waited long enough, and removes what was acknowledged, until Close.
 func (q *Queue) keep() {
 	defer close(q.kept)
-	timer := time.NewTimer(time.Hour)
+	timer := time.NewTimer(lookEvery)
 	defer timer.Stop()
 	for {
 		select {
@@ -108,6 +108,9 @@ func (q *Queue) keep() {
 			return
 		case <-q.kick:
 		case <-timer.C:
+		}
+		if err := q.look(); err != nil {
+			q.log.Debug().Err(err).Msg("queue's files are not there")
 		}
 		wait, spill := q.due(time.Now())
 		if spill {
@@ -123,18 +126,26 @@ func (q *Queue) keep() {
 	}
 }
 
+// lookEvery is how often the queue makes sure that its files are there while nobody writes to them.
+const lookEvery = 10 * time.Second
+
+// look is a commit of nothing.
+func (q *Queue) look() error {
+	return q.do(context.Background(), &op{internal: func(*commit) error { return nil }, journal: true})
+}
+
 // due says whether telemetry must be written now, and when to look again.
 func (q *Queue) due(now time.Time) (wait time.Duration, spill bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	wait = time.Hour
+	wait = lookEvery
 	if len(q.memory) > 0 {
 		left := q.opts.SpillAfter - now.Sub(q.memory[0].since)
 		spill = left <= 0
-		wait = max(left, time.Millisecond)
 		if spill {
-			wait = max(q.opts.SpillAfter, retryEvery)
+			left = max(q.opts.SpillAfter, retryEvery)
 		}
+		wait = min(max(left, time.Millisecond), lookEvery)
 	}
 	return wait, spill
 }
