@@ -40,7 +40,6 @@ type Queue struct {
 	stop   chan struct{} // closed to end the keeper
 	kept   chan struct{} // closed when the keeper has ended
 
-
 	file    sync.RWMutex // held for reading while a transaction is open, and to write db and journal
 	db      *bolt.DB     // nil while the file can't be used
 	journal *journal     // nil while there is none
