@@ -6,8 +6,10 @@ import (
 	"net"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
+	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/uplink"
 	"github.com/stampd/stampd/uplink/est"
 )
@@ -19,7 +21,7 @@ type Config struct {
 	Local     LocalConfig     `toml:"local" comment:"The socket that the POS app talks to."`
 	Queue     QueueConfig     `toml:"queue" comment:"What is kept until the backend has stored it."`
 	Uplink    UplinkConfig    `toml:"uplink" comment:"The way to the backend."`
-	Hardware  HardwareConfig  `toml:"hardware" comment:"Where the kernel's files are. Other than the defaults only for tests and containers."`
+	Hardware  HardwareConfig  `toml:"hardware" comment:"Where the hardware is. What is not there is looked for again."`
 	Telemetry TelemetryConfig `toml:"telemetry" comment:"How often the terminal is read."`
 	Loyalty   LoyaltyConfig   `toml:"loyalty" comment:"The stamp cards."`
 	Log       LogConfig       `toml:"log" comment:"What the agent writes to standard error."`
@@ -71,16 +73,22 @@ type UplinkConfig struct {
 	ProxyCA            string        `toml:"proxy_ca" comment:"The authorities that an https proxy's certificate may come from, PEM. Empty: the system's."`
 }
 
-// HardwareConfig is where the kernel's files are.
+// HardwareConfig is where the hardware is.
 type HardwareConfig struct {
-	SysRoot  string `toml:"sys_root" comment:"Where sysfs is mounted."`
-	ProcRoot string `toml:"proc_root" comment:"Where procfs is mounted."`
+	SysRoot  string `toml:"sys_root" comment:"Where sysfs is mounted. Other than the default only for tests and containers."`
+	ProcRoot string `toml:"proc_root" comment:"Where procfs is mounted. Other than the default only for tests and containers."`
+
+	Modem        string `toml:"modem" comment:"AT port of the modem, such as \"/dev/ttyUSB2\"; auto: found by its USB numbers; off. While ModemManager is on the system bus that is asked instead, and no port is opened."`
+	ModemBaud    int    `toml:"modem_baud" comment:"Rate of that port, 1200 to 4000000. Over USB any will do."`
+	ModemProfile string `toml:"modem_profile" comment:"quectel, simcom, ublox or generic. Empty: the modem is asked who made it."`
+	SystemBus    string `toml:"system_bus" comment:"D-Bus address of the system bus. Empty: where it always is; off: ModemManager is not asked."`
 }
 
 // TelemetryConfig is how often the terminal is read.
 type TelemetryConfig struct {
 	BatteryEvery Duration `toml:"battery_every" comment:"Battery, 1s to 24h."`
 	HostEvery    Duration `toml:"host_every" comment:"Processor, memory, disk and network, 1s to 24h."`
+	ModemEvery   Duration `toml:"modem_every" comment:"Modem, 1s to 24h, and at once when its registration or its SIM changes. 60s costs some 10 KB a day."`
 	AppEvery     Duration `toml:"app_every" comment:"The agent's own process, 1s to 24h."`
 	BlockEvery   Duration `toml:"block_every" comment:"Pause between blocks of readings, 1s to 1h. A block costs some 350 bytes beside its readings: 6m keeps an idle day under 100 KB."`
 	BlockOffline Duration `toml:"block_every_offline" comment:"The same while readings can't be sent or are held, 1s to 24h, at least block_every: 15m halves their bytes."`
@@ -128,10 +136,11 @@ func defaultConfig() Config {
 			StallAfter:         Duration{60 * time.Second},
 			Keepalive:          Duration{7 * time.Minute},
 		},
-		Hardware: HardwareConfig{SysRoot: "/sys", ProcRoot: "/proc"},
+		Hardware: HardwareConfig{SysRoot: "/sys", ProcRoot: "/proc", Modem: hal.ModemAuto, ModemBaud: 115200},
 		Telemetry: TelemetryConfig{
 			BatteryEvery: Duration{60 * time.Second},
 			HostEvery:    Duration{60 * time.Second},
+			ModemEvery:   Duration{60 * time.Second},
 			AppEvery:     Duration{5 * time.Minute},
 			BlockEvery:   Duration{6 * time.Minute},
 			BlockOffline: Duration{15 * time.Minute},
@@ -193,10 +202,19 @@ func (c *Config) check(ck *checker) {
 
 	ck.path("hardware.sys_root", c.Hardware.SysRoot)
 	ck.path("hardware.proc_root", c.Hardware.ProcRoot)
+	if m := c.Hardware.Modem; m != hal.ModemAuto && m != hal.ModemOff {
+		ck.that(filepath.IsAbs(m), "hardware.modem", `want auto, off, or the path of a port, such as "/dev/ttyUSB2"`)
+	}
+	ck.integer("hardware.modem_baud", int64(c.Hardware.ModemBaud), 1200, 4_000_000)
+	ck.oneOf("hardware.modem_profile", c.Hardware.ModemProfile, "", "quectel", "simcom", "ublox", "generic")
+	if b := c.Hardware.SystemBus; b != "" && b != hal.NoBus {
+		ck.that(strings.HasPrefix(b, "unix:"), "hardware.system_bus", `want off, or an address such as "unix:path=/run/dbus/system_bus_socket"`)
+	}
 
 	t := c.Telemetry
 	ck.duration("telemetry.battery_every", t.BatteryEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.host_every", t.HostEvery, time.Second, 24*time.Hour)
+	ck.duration("telemetry.modem_every", t.ModemEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.app_every", t.AppEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.block_every", t.BlockEvery, time.Second, time.Hour)
 	ck.duration("telemetry.block_every_offline", t.BlockOffline, time.Second, 24*time.Hour)

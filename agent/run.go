@@ -114,12 +114,15 @@ func (a *agent) build() error {
 	}
 	a.board = hal.Open(hal.Profile{
 		SysRoot: cfg.Hardware.SysRoot, ProcRoot: cfg.Hardware.ProcRoot, DataPath: filepath.Dir(cfg.Queue.Path),
+		Modem: cfg.Hardware.Modem, ModemBaud: cfg.Hardware.ModemBaud, ModemProfile: cfg.Hardware.ModemProfile,
+		SystemBus: cfg.Hardware.SystemBus,
 	})
 	a.collector = collect.New(collect.Options{
 		Board: a.board, Clock: a.clock, Guard: a.guard, Sink: a.queue,
 		Version:           a.version.Version,
 		BatteryEvery:      cfg.Telemetry.BatteryEvery.Duration,
 		HostEvery:         cfg.Telemetry.HostEvery.Duration,
+		ModemEvery:        cfg.Telemetry.ModemEvery.Duration,
 		AppEvery:          cfg.Telemetry.AppEvery.Duration,
 		Jitter:            cfg.Telemetry.Jitter,
 		BlockEvery:        cfg.Telemetry.BlockEvery.Duration,
@@ -193,6 +196,7 @@ func (a *agent) serve(ctx context.Context) error {
 	}
 	stopSending()
 	sender.Wait()
+	a.board.Close()
 	return err
 }
 

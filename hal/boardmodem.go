@@ -174,6 +174,9 @@ func (b *Board) Modems(ctx context.Context) []*wire.Modem {
 	return b.lookAtModems(ctx, func(m Modem) (*wire.Modem, error) { return m.Read(ctx) })
 }
 
+// HasModem reports whether the profile has a modem, be it there or not.
+func (b *Board) HasModem() bool { return !b.modems.off() }
+
 // ModemNews returns a channel that gets something when a modem tells by itself that its registration or its SIM changed,
 // or comes or goes. It is always the same channel.
 func (b *Board) ModemNews() <-chan struct{} { return b.modems.news }

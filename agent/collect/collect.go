@@ -40,6 +40,8 @@ type Options struct {
 	// at the same time is read in one round, and has one time: pauses that are multiples of each other cost the fewest
 	// bytes.
 	BatteryEvery, HostEvery, AppEvery time.Duration
+	// ModemEvery is the same for modems. Zero means a minute.
+	ModemEvery time.Duration
 	// Jitter is how late a round may be, as a part of the time until the next one: 0 to 0.5. Each is late by a random time.
 	Jitter float64
 	// BlockEvery is the pause between blocks: one is handed over with the last round that begins within it. Zero means 60
@@ -69,6 +71,11 @@ type Collector struct {
 	urgent allowance
 	low    lowWatch
 	looked time.Time // when the batteries were looked at last
+	modems modemWatch
+
+	modem       modemReader
+	modemDue    bool // what is read of the modems next is due
+	modemUrgent bool // what was read of them is to be told at once
 
 	mu     sync.Mutex // guards what follows
 	block  block
@@ -89,6 +96,7 @@ func New(opts Options) *Collector {
 	opts.BatteryEvery = cmp.Or(opts.BatteryEvery, 5*time.Minute)
 	opts.HostEvery = cmp.Or(opts.HostEvery, 5*time.Minute)
 	opts.AppEvery = cmp.Or(opts.AppEvery, 5*time.Minute)
+	opts.ModemEvery = cmp.Or(opts.ModemEvery, time.Minute)
 	opts.BlockEvery = cmp.Or(opts.BlockEvery, 60*time.Second)
 	opts.UnawaitedEvery = max(opts.UnawaitedEvery, opts.BlockEvery)
 	if opts.Awaited == nil {
@@ -102,6 +110,8 @@ func New(opts Options) *Collector {
 		power:  make(powerWatch),
 		parts:  partWatch{absent: make(map[string]int)},
 		urgent: allowance{every: opts.BlockEvery},
+		modems: make(modemWatch),
+		modem:  newModemReader(),
 	}
 }
 
@@ -110,7 +120,12 @@ func New(opts Options) *Collector {
 func (c *Collector) Run(ctx context.Context) {
 	c.record(time.Now(), c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STARTED}))
 	c.Flush()
+	var modems sync.WaitGroup
+	if c.opts.Board.HasModem() {
+		modems.Go(func() { c.readModems(ctx) })
+	}
 	c.watch(ctx)
+	modems.Wait()
 	c.record(time.Now(), c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STOPPING}))
 	c.Flush()
 }

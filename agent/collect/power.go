@@ -85,8 +85,14 @@ func (c *Collector) look(ctx context.Context, due bool) (seen sight) {
 
 // act hands over what is to be told at once, and looks after readings in memory when a battery runs down.
 func (c *Collector) act(ctx context.Context, seen sight) {
-	if seen.urgent {
+	c.tellUrgent(seen.urgent)
+	c.saveWhenLow(ctx, time.Now(), seen.readings)
+}
+
+// tellUrgent hands over what was recorded when a battery or a modem has something in it that is to be told at once.
+func (c *Collector) tellUrgent(battery bool) {
+	if battery || c.modemUrgent {
+		c.modemUrgent = false
 		c.Flush()
 	}
-	c.saveWhenLow(ctx, time.Now(), seen.readings)
 }

@@ -16,7 +16,11 @@ type source struct {
 
 // sources returns every part but the batteries, which are last in each round: they may take long.
 func (c *Collector) sources() []source {
-	return []source{{c.opts.HostEvery, c.readHost}, {c.opts.AppEvery, c.readApp}}
+	list := []source{{c.opts.HostEvery, c.readHost}, {c.opts.AppEvery, c.readApp}}
+	if c.opts.Board.HasModem() {
+		list = append(list, source{c.opts.ModemEvery, c.readModem})
+	}
+	return list
 }
 
 // newGrid returns a grid that begins anywhere, so that a fleet does not report in step.
@@ -56,6 +60,13 @@ func (c *Collector) lookUntil(ctx context.Context, tick, start time.Time) bool {
 		wait := time.NewTimer(min(time.Until(start), time.Until(c.looked.Add(powerEvery))))
 		select {
 		case <-wait.C:
+		case readings := <-c.modem.seen:
+			wait.Stop()
+			seen := c.modemSeen(readings)
+			c.record(time.Now(), seen.events...)
+			c.modemUrgent = c.modemUrgent || seen.urgent
+			c.tellUrgent(false)
+			continue
 		case <-ctx.Done():
 			wait.Stop()
 			return false
