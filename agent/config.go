@@ -75,6 +75,7 @@ type UplinkConfig struct {
 
 // HardwareConfig is where the hardware is.
 type HardwareConfig struct {
+	Board    string `toml:"board" comment:"Board profile: a path, the name of one in /usr/share/stampd/boards, or auto: /etc/stampd/board.toml if it is there, else the one of the device tree."`
 	SysRoot  string `toml:"sys_root" comment:"Where sysfs is mounted. Other than the default only for tests and containers."`
 	ProcRoot string `toml:"proc_root" comment:"Where procfs is mounted. Other than the default only for tests and containers."`
 
@@ -89,6 +90,7 @@ type TelemetryConfig struct {
 	BatteryEvery Duration `toml:"battery_every" comment:"Battery, 1s to 24h."`
 	HostEvery    Duration `toml:"host_every" comment:"Processor, memory, disk and network, 1s to 24h."`
 	ModemEvery   Duration `toml:"modem_every" comment:"Modem, 1s to 24h, and at once when its registration or its SIM changes. 60s costs some 10 KB a day."`
+	NetworkEvery Duration `toml:"network_every" comment:"Network interfaces, 1s to 24h. 15m costs some 1 KB a day for each."`
 	AppEvery     Duration `toml:"app_every" comment:"The agent's own process, 1s to 24h."`
 	BlockEvery   Duration `toml:"block_every" comment:"Pause between blocks of readings, 1s to 1h. A block costs some 350 bytes beside its readings: 6m keeps an idle day under 100 KB."`
 	BlockOffline Duration `toml:"block_every_offline" comment:"The same while readings can't be sent or are held, 1s to 24h, at least block_every: 15m halves their bytes."`
@@ -136,11 +138,12 @@ func defaultConfig() Config {
 			StallAfter:         Duration{60 * time.Second},
 			Keepalive:          Duration{7 * time.Minute},
 		},
-		Hardware: HardwareConfig{SysRoot: "/sys", ProcRoot: "/proc", Modem: hal.ModemAuto, ModemBaud: 115200},
+		Hardware: HardwareConfig{Board: hal.BoardAuto, SysRoot: "/sys", ProcRoot: "/proc", Modem: hal.ModemAuto, ModemBaud: 115200},
 		Telemetry: TelemetryConfig{
 			BatteryEvery: Duration{60 * time.Second},
 			HostEvery:    Duration{60 * time.Second},
 			ModemEvery:   Duration{60 * time.Second},
+			NetworkEvery: Duration{15 * time.Minute},
 			AppEvery:     Duration{5 * time.Minute},
 			BlockEvery:   Duration{6 * time.Minute},
 			BlockOffline: Duration{15 * time.Minute},
@@ -200,6 +203,7 @@ func (c *Config) check(ck *checker) {
 		ck.path("uplink.proxy_ca", u.ProxyCA)
 	}
 
+	ck.that(c.Hardware.Board != "", "hardware.board", "want a path, a board's name, or auto")
 	ck.path("hardware.sys_root", c.Hardware.SysRoot)
 	ck.path("hardware.proc_root", c.Hardware.ProcRoot)
 	if m := c.Hardware.Modem; m != hal.ModemAuto && m != hal.ModemOff {
@@ -215,6 +219,7 @@ func (c *Config) check(ck *checker) {
 	ck.duration("telemetry.battery_every", t.BatteryEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.host_every", t.HostEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.modem_every", t.ModemEvery, time.Second, 24*time.Hour)
+	ck.duration("telemetry.network_every", t.NetworkEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.app_every", t.AppEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.block_every", t.BlockEvery, time.Second, time.Hour)
 	ck.duration("telemetry.block_every_offline", t.BlockOffline, time.Second, 24*time.Hour)

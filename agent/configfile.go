@@ -94,7 +94,8 @@ func (f *configFile) problems(known []*settingError) []*settingError {
 // can run with them.
 func (f *configFile) check() error { return joinSettings(f.problems(nil)) }
 
-// missing returns a *settingError for each file, and for the time zone, that the settings name and that does not exist.
+// missing returns a *settingError for each file, and for the board and the time zone, that the settings name and that does not
+// exist or can't be used.
 // The agent starts all the same, and goes without what needs it.
 func (f *configFile) missing() []*settingError {
 	ck := checker{file: f.path, places: f.places}
@@ -110,7 +111,9 @@ func (f *configFile) missing() []*settingError {
 			ck.that(!errors.Is(err, fs.ErrNotExist), named.key, named.path+" does not exist")
 		}
 	}
-	_, err := time.LoadLocation(f.Uplink.TimeZone)
+	_, err := f.boardStore().Load(f.Hardware.Board)
+	ck.that(err == nil, "hardware.board", fmt.Sprint(err))
+	_, err = time.LoadLocation(f.Uplink.TimeZone)
 	ck.that(err == nil, "uplink.time_zone", "no such zone on this machine; the system's is used")
 	return ck.found
 }

@@ -112,11 +112,7 @@ func (a *agent) build() error {
 	if err != nil {
 		return errors.Join(err, a.queue.Close())
 	}
-	a.board = hal.Open(hal.Profile{
-		SysRoot: cfg.Hardware.SysRoot, ProcRoot: cfg.Hardware.ProcRoot, DataPath: filepath.Dir(cfg.Queue.Path),
-		Modem: cfg.Hardware.Modem, ModemBaud: cfg.Hardware.ModemBaud, ModemProfile: cfg.Hardware.ModemProfile,
-		SystemBus: cfg.Hardware.SystemBus,
-	})
+	a.board = hal.Open(a.profile())
 	a.collector = collect.New(collect.Options{
 		Board: a.board, Clock: a.clock, Guard: a.guard, Sink: a.queue,
 		Version:           a.version.Version,
@@ -124,11 +120,13 @@ func (a *agent) build() error {
 		HostEvery:         cfg.Telemetry.HostEvery.Duration,
 		ModemEvery:        cfg.Telemetry.ModemEvery.Duration,
 		AppEvery:          cfg.Telemetry.AppEvery.Duration,
+		NetworkEvery:      cfg.Telemetry.NetworkEvery.Duration,
 		Jitter:            cfg.Telemetry.Jitter,
 		BlockEvery:        cfg.Telemetry.BlockEvery.Duration,
 		UnawaitedEvery:    cfg.Telemetry.BlockOffline.Duration,
 		Awaited:           a.awaited,
 		SpillBelowPercent: cfg.Queue.SpillBelow,
+		Audit:             a.audit,
 		Violated:          a.violated,
 		Log:               a.log.With().Str("part", "collect").Logger(),
 	})

@@ -23,15 +23,19 @@ const (
 
 // Names of parts. A battery's own name follows after the slash.
 const (
+	boardPart     = "board"
 	hostPart      = "host"
 	batteryPart   = "battery"
 	batteryPrefix = batteryPart + "/"
+	profileDriver = "profile"
 )
 
 // Profile says where the parts of a terminal are.
 type Profile struct {
 	// Board is the board's name, up to 64 characters. Empty means a board that is not known.
 	Board string
+	// Unusable means that there is a profile which can't be used: the board is what the kernel tells.
+	Unusable bool
 	// SysRoot is where sysfs is mounted. Empty means /sys.
 	SysRoot string
 	// ProcRoot is where procfs is mounted. Empty means /proc.
@@ -96,13 +100,18 @@ func Open(p Profile) *Board {
 		power:   power,
 		drivers: []batteryDriver{
 			{kernelDriver, power.Batteries},
-			{"profile", func(context.Context) ([]Battery, error) { return p.Batteries, nil }},
+			{profileDriver, func(context.Context) ([]Battery, error) { return p.Batteries, nil }},
 		},
 		modems:   newModems(p),
 		contacts: newContacts(p),
 		parts:    make(map[string]Part),
 	}
 	b.drivers = append(b.drivers, gaugeDrivers(p)...)
+	if p.Unusable {
+		b.parts[boardPart] = Part{Name: boardPart, Driver: profileDriver, Detail: "its profile can't be used"}
+	} else if p.Board != "" {
+		b.parts[boardPart] = Part{Name: boardPart, Driver: profileDriver, OK: true}
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), openLimit)
 	defer cancel()
 	b.Host(ctx)

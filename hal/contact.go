@@ -32,6 +32,14 @@ type Contact struct {
 	Changes uint32 // how often Active changed since the switch is watched; its first state is no change
 }
 
+// Reason returns why the line can't be read, in words that hold nothing from outside, or nothing when it can.
+func (c Contact) Reason() string {
+	if c.Err == nil {
+		return ""
+	}
+	return reason(c.Err)
+}
+
 // contact watches a switch.
 type contact struct {
 	part string

@@ -31,7 +31,10 @@ type machine struct {
 	procRoot, sysRoot, dataPath string
 
 	sources *bounded[fill]
-	times   *cpu.TimesStat // at the last reading; touched only by the source "cpu", which never runs twice at a time
+	links   *bounded[[]*wire.NetworkInterface]
+	reset   wire.ResetReason // once it is known; touched only by the source "reset", as is asked
+	asked   int              // how often it was looked for
+	times   *cpu.TimesStat   // at the last reading; touched only by the source "cpu", which never runs twice at a time
 }
 
 // fill puts what one source knows into a reading.
@@ -41,6 +44,7 @@ func newMachine(p Profile) *machine {
 	return &machine{
 		procRoot: p.ProcRoot, sysRoot: p.SysRoot, dataPath: p.DataPath,
 		sources: newBounded[fill](hostLimit),
+		links:   newBounded[[]*wire.NetworkInterface](hostLimit),
 	}
 }
 
@@ -59,6 +63,10 @@ func (m *machine) read(ctx context.Context) (reading *wire.Host, missing []strin
 		{"temperature", m.temperature},
 		{"uptime", m.uptime},
 		{"processes", m.processes},
+		{"wear", m.wear},
+		{"throttling", m.throttling},
+		{"watchdog", m.watchdog},
+		{"reset", m.resetReason},
 	} {
 		put, err := m.sources.do(ctx, source.name, func() (fill, error) { return source.read(m.rooted(ctx)) })
 		if err != nil {

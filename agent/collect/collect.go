@@ -42,6 +42,8 @@ type Options struct {
 	BatteryEvery, HostEvery, AppEvery time.Duration
 	// ModemEvery is the same for modems. Zero means a minute.
 	ModemEvery time.Duration
+	// NetworkEvery is the same for network interfaces. Zero means 15 minutes.
+	NetworkEvery time.Duration
 	// Jitter is how late a round may be, as a part of the time until the next one: 0 to 0.5. Each is late by a random time.
 	Jitter float64
 	// BlockEvery is the pause between blocks: one is handed over with the last round that begins within it. Zero means 60
@@ -55,6 +57,9 @@ type Options struct {
 	// left in memory. Percent, 0 to 100; 0 means never.
 	SpillBelowPercent uint32
 
+	// Audit records a security event: what the tamper switch does. It may take as long as the disk does. Nil means that
+	// nobody wants to know.
+	Audit func(*wire.Audit)
 	// Violated is told of each reading that the guard refused, one after the other, and must return soon. Nil means that
 	// nobody wants to know.
 	Violated func(*pci.Violation)
@@ -97,10 +102,14 @@ func New(opts Options) *Collector {
 	opts.HostEvery = cmp.Or(opts.HostEvery, 5*time.Minute)
 	opts.AppEvery = cmp.Or(opts.AppEvery, 5*time.Minute)
 	opts.ModemEvery = cmp.Or(opts.ModemEvery, time.Minute)
+	opts.NetworkEvery = cmp.Or(opts.NetworkEvery, 15*time.Minute)
 	opts.BlockEvery = cmp.Or(opts.BlockEvery, 60*time.Second)
 	opts.UnawaitedEvery = max(opts.UnawaitedEvery, opts.BlockEvery)
 	if opts.Awaited == nil {
 		opts.Awaited = func() bool { return true }
+	}
+	if opts.Audit == nil {
+		opts.Audit = func(*wire.Audit) {}
 	}
 	if opts.Violated == nil {
 		opts.Violated = func(*pci.Violation) {}
@@ -120,12 +129,13 @@ func New(opts Options) *Collector {
 func (c *Collector) Run(ctx context.Context) {
 	c.record(time.Now(), c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STARTED}))
 	c.Flush()
-	var modems sync.WaitGroup
+	var beside sync.WaitGroup
 	if c.opts.Board.HasModem() {
-		modems.Go(func() { c.readModems(ctx) })
+		beside.Go(func() { c.readModems(ctx) })
 	}
+	beside.Go(func() { c.watchContacts(ctx) })
 	c.watch(ctx)
-	modems.Wait()
+	beside.Wait()
 	c.record(time.Now(), c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STOPPING}))
 	c.Flush()
 }

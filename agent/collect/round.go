@@ -16,7 +16,7 @@ type source struct {
 
 // sources returns every part but the batteries, which are last in each round: they may take long.
 func (c *Collector) sources() []source {
-	list := []source{{c.opts.HostEvery, c.readHost}, {c.opts.AppEvery, c.readApp}}
+	list := []source{{c.opts.HostEvery, c.readHost}, {c.opts.AppEvery, c.readApp}, {c.opts.NetworkEvery, c.readInterfaces}}
 	if c.opts.Board.HasModem() {
 		list = append(list, source{c.opts.ModemEvery, c.readModem})
 	}
