@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -20,6 +21,8 @@ const (
 	atMisses = 2
 	// atRefusals is how often in a row a question may be refused before it is asked in every atRetry-th reading alone.
 	atRefusals, atRetry = 3, 16
+	// atIdentityEvery is how often the modem is asked for what stays the same: a bad line may have changed it.
+	atIdentityEvery = time.Hour
 )
 
 // ATOptions is what an [ATModem] is made of.
@@ -55,6 +58,7 @@ type ATModem struct {
 // atKnown is what stays the same as long as the port is open.
 type atKnown struct {
 	opened   uint64
+	asked    time.Time // when the identity was
 	identity cellular.Reading
 	profile  *cellular.Profile
 	iccid    string         // of the SIM that was there when sims was
@@ -142,7 +146,7 @@ func (m *ATModem) Read(ctx context.Context) (*wire.Modem, error) {
 		return nil, fmt.Errorf("cannot read modem %s: %w", m.opts.Name, atError(err))
 	}
 	m.mu.Lock()
-	m.regs = reading.Registrations
+	m.regs = slices.Clone(reading.Registrations) // what the modem tells meanwhile is not for the reader
 	m.mu.Unlock()
 	got := modemReading(m.opts.Name, reading)
 	if !usefulModem(got) {

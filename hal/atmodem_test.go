@@ -1,12 +1,15 @@
 package hal_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -153,5 +156,79 @@ func waitGone(t *testing.T, m *hal.ATModem) {
 		if time.Since(started) > time.Second {
 			t.Fatal("it takes longer than a second to notice that the port is gone")
 		}
+	}
+}
+
+// On a line that loses and changes bytes a modem is read or is not, in time and within the ranges of the schema; on a good
+// one it is read again as before.
+func TestATModemNoise(t *testing.T) {
+	tr, want := transcript(t, "../testdata/at/simcom-sim7600.txtar")
+	synctest.Test(t, func(t *testing.T) {
+		virtual := haltest.NewModem(tr)
+		ctx, cancel := context.WithCancel(context.Background())
+		modem := hal.NewATModem(hal.ATOptions{Name: want.Name, Open: func() (at.Stream, error) {
+			ours, theirs := net.Pipe()
+			context.AfterFunc(ctx, func() { theirs.Close() })
+			go virtual.Serve(ctx, theirs)
+			return ours, nil
+		}})
+		defer cancel()
+		defer modem.Close()
+		virtual.Fault(haltest.Noise)
+		read := 0
+		for range 200 {
+			started := time.Now()
+			r, err := modem.Read(t.Context())
+			if took := time.Since(started); took > 13*time.Second {
+				t.Errorf("Read took %v", took)
+			}
+			if err == nil {
+				read++
+				expectInRange(t, r)
+			}
+			time.Sleep(time.Second)
+		}
+		if read == 0 {
+			t.Error("it was never read: the line is too bad to test anything")
+		}
+		virtual.Fault(haltest.NoFault)
+		time.Sleep(time.Hour) // by then all is asked again
+		if diff := cmp.Diff(want, readSoon(t, modem), protocmp.Transform()); diff != "" {
+			t.Errorf("reading differs (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// expectInRange fails the test when a value of a reading is out of the range that the schema gives.
+func expectInRange(t *testing.T, r *wire.Modem) {
+	t.Helper()
+	for _, v := range []struct {
+		name        string
+		value       *int32
+		least, most int32
+	}{
+		{"rssi_dbm", r.RssiDbm, -140, -20},
+		{"rsrp_decidbm", r.RsrpDecidbm, -1560, -310},
+		{"rsrq_decidb", r.RsrqDecidb, -430, 200},
+		{"sinr_decidb", r.SinrDecidb, -230, 400},
+		{"temperature_decicelsius", r.TemperatureDecicelsius, -400, 1250},
+		{"network_zone_minutes", r.NetworkZoneMinutes, -840, 840},
+	} {
+		if v.value != nil && (*v.value < v.least || *v.value > v.most) {
+			t.Errorf("%s is %d, out of %d to %d", v.name, *v.value, v.least, v.most)
+		}
+	}
+	for name, v := range map[string]struct{ text, chars string }{
+		"iccid": {r.Iccid, "0123456789ABCDEF"}, "imei": {r.Imei, "0123456789"}, "operator_code": {r.OperatorCode, "0123456789"},
+	} {
+		if strings.Trim(v.text, v.chars) != "" {
+			t.Errorf("%s is %q", name, v.text)
+		}
+	}
+	if r.GetRegistration() > 11 || r.GetAccessTechnology() > 13 || r.GetAreaCode() >= 1<<24 || r.GetCellId() >= 1<<36 {
+		t.Errorf("out of range: %v", r)
+	}
+	if err := pci.NewGuard(nil).Inspect(r); err != nil {
+		t.Error(err)
 	}
 }

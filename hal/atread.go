@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/stampd/stampd/hal/at"
 	"github.com/stampd/stampd/hal/cellular"
@@ -23,7 +24,7 @@ func (a *asker) read() (*cellular.Reading, error) {
 	if opened != a.known.opened || a.known.refused == nil {
 		*a.known = atKnown{opened: opened, refused: make(map[string]int)}
 	}
-	if a.known.profile == nil || a.known.identity.IMEI == "" {
+	if a.known.profile == nil || a.known.identity.IMEI == "" || time.Since(a.known.asked) >= atIdentityEvery {
 		if err = a.identify(); err != nil {
 			return nil, err
 		}
@@ -55,15 +56,14 @@ func (a *asker) identify() error {
 	if !ok {
 		profile = cellular.ProfileOf(r.Maker, r.Model)
 	}
-	a.known.identity, a.known.profile = r, profile
+	a.known.identity, a.known.profile, a.known.asked, a.known.iccid = r, profile, time.Now(), ""
 	return nil
 }
 
 // sim asks for the state of the SIM, and for its number when that is not known.
 func (a *asker) sim(r *cellular.Reading) error {
 	err := a.ask(cellular.SIMQuery(), r)
-	var refused *at.RefusedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*at.RefusedError](err); ok {
 		r.SIM = cellular.SIMOfError(refused.Final.CMECode())
 		err = nil
 	}
@@ -131,8 +131,7 @@ func (a *asker) each(queries []cellular.Query) func(*cellular.Reading) error {
 
 // tolerate returns the errors that end a reading: a refusal does not.
 func tolerate(err error) error {
-	var refused *at.RefusedError
-	if errors.As(err, &refused) {
+	if _, refused := errors.AsType[*at.RefusedError](err); refused {
 		return nil
 	}
 	return err

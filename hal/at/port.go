@@ -197,7 +197,7 @@ func (p *Port) pauseAfter(err error, w *watch, pause *time.Duration) time.Durati
 // enter changes the state of the port.
 func (p *Port) enter(state error) {
 	p.mu.Lock()
-	changed := state != p.state || !p.known
+	changed := !errors.Is(state, p.state) || !p.known
 	p.state, p.known = state, true
 	if state == nil {
 		p.opened++

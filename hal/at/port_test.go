@@ -59,6 +59,13 @@ func (w *wire) open() (at.Stream, error) {
 	return ours, nil
 }
 
+// opened returns how often the line was opened.
+func (w *wire) opened() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.opens
+}
+
 // set cuts the line, or mends it.
 func (w *wire) set(cut bool) {
 	w.mu.Lock()
@@ -202,8 +209,8 @@ func TestPortHungForLong(t *testing.T) {
 			_, _ = p.Do(t.Context(), csq)
 		}
 		time.Sleep(time.Hour)
-		if w.opens < 60 || w.opens > 200 {
-			t.Errorf("opened %d times within an hour", w.opens)
+		if n := w.opened(); n < 60 || n > 200 {
+			t.Errorf("opened %d times within an hour", n)
 		}
 		if _, err := p.State(); !errors.Is(err, at.ErrSilent) {
 			t.Errorf("state is %v", err)
@@ -418,8 +425,8 @@ func TestPortIdle(t *testing.T) {
 		var asked atomic.Int32
 		asked.Store(int32(len(w.modem.Asked())))
 		time.Sleep(24 * time.Hour)
-		if n := len(w.modem.Asked()); n != int(asked.Load()) || w.opens != 1 {
-			t.Errorf("asked %d commands by itself, opened %d times", n-int(asked.Load()), w.opens)
+		if n := len(w.modem.Asked()); n != int(asked.Load()) || w.opened() != 1 {
+			t.Errorf("asked %d commands by itself, opened %d times", n-int(asked.Load()), w.opened())
 		}
 	})
 }

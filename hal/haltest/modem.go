@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"io"
+	"math/rand/v2"
 	"slices"
 	"strings"
 	"sync"
@@ -23,6 +24,7 @@ const (
 	Cut     Fault = "cut"     // stops in the middle of each answer
 	Lie     Fault = "lie"     // answers OK and nothing else, to whatever is asked
 	Refuse  Fault = "refuse"  // answers ERROR, to whatever is asked
+	Noise   Fault = "noise"   // drops, doubles and changes some of the bytes that it writes
 	Late    Fault = "late"    // answers when nobody waits any more: after LateBy
 )
 
@@ -263,8 +265,29 @@ func (m *Modem) answer(ctx context.Context, s *speaker, command string) error {
 			return ctx.Err()
 		}
 	}
-	if out.Len() == 0 {
+	answer := out.Bytes()
+	if fault == Noise {
+		answer = noisy(answer)
+	}
+	if len(answer) == 0 {
 		return nil
 	}
-	return s.write(out.Bytes())
+	return s.write(answer)
+}
+
+// noisy returns what a bad line makes of bytes: about one in fifty is lost, doubled or another.
+func noisy(b []byte) []byte {
+	var out []byte
+	for _, c := range b {
+		switch rand.IntN(150) {
+		case 0:
+		case 1:
+			out = append(out, c, c)
+		case 2:
+			out = append(out, c^1<<rand.IntN(8))
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
 }
