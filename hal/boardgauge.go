@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -118,14 +119,7 @@ func (l *listedGauges) directories() []string {
 }
 
 // called tells whether the kernel's name for a device is one of the chip's.
-func (c GaugeChip) called(name string) bool {
-	for _, known := range c.names {
-		if name == known {
-			return true
-		}
-	}
-	return false
-}
+func (c GaugeChip) called(name string) bool { return slices.Contains(c.names, name) }
 
 // i2cDirectory returns the kernel's name for a device on a bus ("1-0055").
 func i2cDirectory(bus int, address uint16) string { return fmt.Sprintf("%d-%04x", bus, address) }

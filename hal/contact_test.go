@@ -14,8 +14,6 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-const tamper = wire.ContactKind_CONTACT_KIND_TAMPER
-
 // told are the states that a board told of, in order.
 type told struct {
 	mu     sync.Mutex

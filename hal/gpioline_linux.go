@@ -208,7 +208,7 @@ func lineError(err error) error {
 	case errors.Is(err, unix.ENOENT), errors.Is(err, unix.ENODEV), errors.Is(err, unix.ENXIO), errors.Is(err, os.ErrClosed):
 		return ErrGone
 	}
-	return fmt.Errorf("%w: %v", ErrUnusable, err)
+	return errors.Join(ErrUnusable, err)
 }
 
 // cText returns the text before the first NUL.

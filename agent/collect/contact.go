@@ -45,7 +45,7 @@ func (t *contactTale) take(state hal.Contact) {
 	case state.Err != nil:
 		t.lost++
 		return
-	case state.Active && !(t.known && t.active):
+	case state.Active && (!t.known || !t.active):
 		t.opened++
 	case !state.Active && t.known && t.active:
 		t.closed++

@@ -2,6 +2,7 @@ package haltest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
@@ -142,7 +143,7 @@ func (b *Bus) answer(address uint16, w, r []byte) error {
 }
 
 // busErrno returns an error as periph's bus does: an errno, as its text alone.
-func busErrno(errno syscall.Errno) error { return fmt.Errorf("sysfs-i2c: %v", errno) }
+func busErrno(errno syscall.Errno) error { return errors.New("sysfs-i2c: " + errno.Error()) }
 
 // busHandle is one open handle of a bus.
 type busHandle struct {

@@ -90,7 +90,7 @@ func (l *switchLine) failure(waiting bool) error {
 		return hal.ErrGone
 	default:
 	}
-	if l.broken == nil && !(waiting && l.of.silent) {
+	if l.broken == nil && (!waiting || !l.of.silent) {
 		l.broken = l.of.err
 	}
 	return l.broken
