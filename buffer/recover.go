@@ -74,7 +74,7 @@ func (q *Queue) open() error {
 		return classify("open the journal of queue "+q.opts.Path, err)
 	}
 	if err = refresh(q.opts.Path, db.Info().PageSize); err == nil && q.journal != nil && !lanes.journaled {
-		err = markJournaled(db)
+		err = guarded(func() error { return markJournaled(db) })
 	}
 	if err == nil {
 		q.origin, err = os.Stat(q.opts.Path)
@@ -85,7 +85,9 @@ func (q *Queue) open() error {
 	q.db = db
 	q.adopt(lanes)
 	q.backing.bytes = 0
-	return db.View(func(tx *bolt.Tx) error { q.backing.extend(tx.Size(), 0); return nil })
+	return guarded(func() error {
+		return db.View(func(tx *bolt.Tx) error { q.backing.extend(tx.Size(), 0); return nil })
+	})
 }
 
 // shrink compacts the file. A file that can't be compacted, for want of room, is used as it is.
