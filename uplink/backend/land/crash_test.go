@@ -145,7 +145,7 @@ func TestFilesAreAlwaysReadable(t *testing.T) {
 		}
 	}()
 	reads := 0
-	for growing := true; growing; {
+	for growing := true; growing || reads == 0; {
 		select {
 		case <-appended:
 			growing = false
@@ -168,7 +168,4 @@ func TestFilesAreAlwaysReadable(t *testing.T) {
 		t.Fatal(err)
 	}
 	checkOnce(t, dir, 400)
-	if reads == 0 {
-		t.Error("no file was read meanwhile")
-	}
 }
