@@ -131,6 +131,7 @@ func TestParseSIM(t *testing.T) {
 		"+CPIN: PH-NET PIN":    cellular.SIMLocked,
 		"+CPIN: PH-SIM PIN":    cellular.SIMLocked,
 		"+CPIN: NOT INSERTED":  cellular.SIMAbsent,
+		"+CPIN: NOT READY":     cellular.SIMBusy,
 		"+CPIN: something new": cellular.SIMUnknown,
 		"+CPIN:":               cellular.SIMUnknown,
 		"READY":                cellular.SIMUnknown,

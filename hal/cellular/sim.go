@@ -36,8 +36,10 @@ func ParseSIM(line string) SIM {
 		return SIMPUK
 	case strings.HasPrefix(word, "PH-"):
 		return SIMLocked
-	case word == "NOT INSERTED", word == "SIM REMOVED", word == "NOT READY":
-		return SIMAbsent // as an unsolicited line, Quectel and SIMCom
+	case word == "NOT INSERTED", word == "SIM REMOVED": // unsolicited, Quectel and SIMCom
+		return SIMAbsent
+	case word == "NOT READY":
+		return SIMBusy
 	}
 	return SIMUnknown
 }
