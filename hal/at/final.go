@@ -35,7 +35,6 @@ const (
 	CodeSIMFailure   = 13
 	CodeSIMBusy      = 14
 	CodeWrongSIM     = 15
-	CodeNoNetwork    = 30
 )
 
 // Final is the line that ends an answer.
