@@ -9,7 +9,7 @@ import (
 
 const (
 	// residentLimit is how much of the file is looked at, in bytes, before its pages are let go of.
-	residentLimit = 2 << 20
+	residentLimit = 512 << 10
 	// lookupBytes is what one lookup makes the kernel map: the page, and those around it (fault_around_bytes).
 	lookupBytes = 64 << 10
 )
