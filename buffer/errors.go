@@ -26,6 +26,8 @@ var (
 	ErrLocked = errors.New("queue is held by another process")
 	// ErrForeign: the file is another terminal's, or of a format that this version does not know.
 	ErrForeign = errors.New("queue file is not this agent's")
+	// ErrOtherKey: the files hold records, and none of them was sealed with the key at hand. Nothing was changed.
+	ErrOtherKey = errors.New("none of its records was sealed with the key at hand")
 	// ErrFalseAck: the backend acknowledged records that were never handed out. Nothing was removed.
 	ErrFalseAck = errors.New("backend acknowledged records that do not exist")
 )
@@ -54,7 +56,7 @@ func classify(op string, err error) error {
 	if _, done := errors.AsType[*classified](err); done || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	for _, known := range []error{ErrClosed, ErrFull, ErrReadOnly, ErrIO, ErrLocked, ErrForeign, ErrFalseAck} {
+	for _, known := range []error{ErrClosed, ErrFull, ErrReadOnly, ErrIO, ErrLocked, ErrForeign, ErrOtherKey, ErrFalseAck} {
 		if errors.Is(err, known) {
 			return &classified{op: op, cause: err}
 		}

@@ -32,16 +32,14 @@ type File struct {
 	tree    map[string][]byte // the buckets' headers, by name
 	held    held
 	journal error // what is wrong with the journal
+	foreign bool  // it is another terminal's
 }
 
 // OpenReadOnly opens the queue file at path, damaged or not. keys opens the records; nil leaves them closed. Records are
 // bound to a terminal: it is the one that the file names. Errors: [ErrLocked] while an agent holds the file, [ErrForeign]
 // for a format of a later version, and those of package os, such as [fs.ErrNotExist] and [fs.ErrPermission].
 func OpenReadOnly(path string, keys *pci.Sealer) (*File, error) {
-	f, err := lockFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		f, err = lockFile(path + newSuffix) // a replacement whose last step is left to the next start
-	}
+	f, err := lockEither(path)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +62,15 @@ func OpenReadOnly(path string, keys *pci.Sealer) (*File, error) {
 	return q, nil
 }
 
+// lockEither is lockFile for a queue file, or for the replacement of one whose last step is left to the next start.
+func lockEither(path string) (*os.File, error) {
+	f, err := lockFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		f, err = lockFile(path + newSuffix)
+	}
+	return f, err
+}
+
 // Close lets go of the file. What came from it must not be used afterwards.
 func (f *File) Close() error {
 	if f.pages != nil {
@@ -82,6 +89,12 @@ func (f *File) look() error {
 		}
 	}
 	f.used += 2 * int64(f.pages.size) // the metas
+	f.findBuckets()
+	return damage
+}
+
+// findBuckets finds the buckets, and in them the terminal.
+func (f *File) findBuckets() {
 	f.seek(f.pages.root(), nil, func(e element) bool {
 		if e.sub {
 			f.tree[string(e.key)] = e.value
@@ -89,11 +102,13 @@ func (f *File) look() error {
 		return true
 	})
 	f.sealer.terminal = string(f.meta(metaTerminal))
-	return damage
 }
 
 // Damage returns what is wrong with the file's pages or with its journal, or nil.
 func (f *File) Damage() error { return errors.Join(f.damage, f.journalDamage()) }
+
+// Foreign reports whether the journal is another terminal's. No queue can be opened on the file then: see [ErrForeign].
+func (f *File) Foreign() bool { return f.foreign }
 
 func (f *File) journalDamage() error {
 	if f.journal == nil {

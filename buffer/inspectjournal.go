@@ -31,11 +31,15 @@ func (f *File) readHeld() error {
 	if err != nil {
 		return err
 	}
+	if f.sealer.terminal == "" {
+		f.journal = errors.New("whether it belongs to the file can't be told: the file's terminal is unreadable")
+		return nil
+	}
 	generation := generationOf(f.meta(metaJournal))
 	got, err := readJournal(j, info.Size()/framePage*framePage, ownerOf(f.sealer.terminal), generation)
 	switch {
 	case errors.Is(err, ErrForeign):
-		f.journal = errors.New("it belongs to another terminal")
+		f.journal, f.foreign = errors.New("it belongs to another terminal"), true
 		return nil
 	case err != nil:
 		return err

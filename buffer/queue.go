@@ -74,10 +74,14 @@ type Queue struct {
 // Open opens the queue, creating it if need be. A file whose contents can't be used is set aside under another name,
 // and a new one is begun: [Queue.SetAside] tells. A file that can't be reached (a full, read-only or broken disk) is
 // no error either: the queue answers with the cause and tries again. Open fails when another process holds the file
-// ([ErrLocked]), when the file is another terminal's, or of a format that this version does not know.
+// ([ErrLocked]), when the file is another terminal's, or of a format that this version does not know ([ErrForeign]), and
+// when none of its records was sealed with the key at hand ([ErrOtherKey]: see [MoveAside]).
 func Open(opts Options) (*Queue, error) {
 	if n := len(opts.Terminal); n < 1 || n > 255 {
 		return nil, fmt.Errorf("cannot open queue: terminal id has %d bytes, want 1 to 255", n)
+	}
+	if err := checkKey(opts.Path, opts.Terminal, opts.Keys); err != nil {
+		return nil, err
 	}
 	q := &Queue{
 		opts:    opts,

@@ -68,6 +68,23 @@ func (s sealer) open(id LaneID, seq uint64, value []byte) (Record, error) {
 	return r, nil
 }
 
+// fits reports whether a stored value was sealed with the key at hand: it says so, or it can be opened though what it says
+// is damaged.
+func (s sealer) fits(id LaneID, seq uint64, value []byte) bool {
+	keyID, at := s.keys.KeyID(), 0
+	if id.Lane == Ledger {
+		at = len(head{})
+	}
+	if len(value) < at+len(keyID) {
+		return false
+	}
+	if string(value[at:][:len(keyID)]) == string(keyID[:]) {
+		return true
+	}
+	_, err := s.keys.Open(nil, value[at+len(keyID):], s.associated(id, seq))
+	return err == nil
+}
+
 // extend returns the chain's head after one more record.
 func (h head) extend(seq uint64, payload []byte) head {
 	d := sha256.New()
