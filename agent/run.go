@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -38,16 +35,16 @@ type agent struct {
 	log     zerolog.Logger
 	version Version
 
-	clock      *hal.Clock
-	guard      *pci.Guard
-	queue      *buffer.Queue
-	withoutKey string // the queue file that was set aside because its key was gone; empty when none was
-	ledger     *ledger.Ledger
-	uplink     *uplink.Client
-	renewer    *est.Renewer
-	board      *hal.Board
-	collector  *collect.Collector
-	api        *localapi.Server
+	clock     *hal.Clock
+	guard     *pci.Guard
+	queue     *buffer.Queue
+	unopened  []unopened // what was set aside at the start because its key was not at hand
+	ledger    *ledger.Ledger
+	uplink    *uplink.Client
+	renewer   *est.Renewer
+	board     *hal.Board
+	collector *collect.Collector
+	api       *localapi.Server
 }
 
 // run builds the agent bottom-up, runs it until ctx ends, and stops it top-down. What is broken on the terminal (no
@@ -196,60 +193,6 @@ func (a *agent) serve(ctx context.Context) error {
 	sender.Wait()
 	a.board.Close()
 	return err
-}
-
-func (a *agent) openQueue() (*buffer.Queue, error) {
-	cfg := a.cfg.Queue
-	if err := os.MkdirAll(filepath.Dir(cfg.KeyFile), 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make the folder of the queue's key: %w", err)
-	}
-	if err := a.setAsideWithoutKey(); err != nil {
-		return nil, err
-	}
-	key, err := pci.LoadOrCreateKey(cfg.KeyFile)
-	if err != nil {
-		return nil, err
-	}
-	keys, err := pci.NewSealer(key)
-	if err != nil {
-		return nil, err
-	}
-	return buffer.Open(buffer.Options{
-		Path:            cfg.Path,
-		Terminal:        a.cfg.Terminal.ID,
-		Keys:            keys,
-		MaxSize:         int64(cfg.MaxSize),
-		LedgerReserve:   int64(cfg.LedgerReserve),
-		TelemetryMemory: int(cfg.TelemetryMemory),
-		SpillAfter:      cfg.SpillAfter.Duration,
-		Log:             a.log.With().Str("part", "queue").Logger(),
-	})
-}
-
-// setAsideWithoutKey moves a queue file away whose key is gone: under a new key nothing in it could be opened, and the shop
-// has to go on. With its key, the file can be put back.
-func (a *agent) setAsideWithoutKey() error {
-	cfg := a.cfg.Queue
-	if _, err := os.Stat(cfg.KeyFile); !errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if _, err := os.Stat(cfg.Path); err != nil {
-		return nil
-	}
-	if buffer.Held(cfg.Path) {
-		return fmt.Errorf("cannot use queue %s: %w", cfg.Path, buffer.ErrLocked)
-	}
-	aside := fmt.Sprintf("%s.without-key-%d", cfg.Path, time.Now().Unix())
-	err := os.Rename(buffer.JournalOf(cfg.Path), buffer.JournalOf(aside))
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		err = os.Rename(cfg.Path, aside)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot set the queue aside, whose key %s is gone: %w", cfg.KeyFile, err)
-	}
-	a.withoutKey = aside
-	a.log.Error().Str("key", cfg.KeyFile).Str("file", aside).Msg("the queue's key is gone; the file is set aside, and a new one is begun")
-	return nil
 }
 
 // memberKey loads the merchant's key, or returns nil: stamps are then refused with the reason, and payments go on.

@@ -14,23 +14,24 @@ const lookAside = 10 * time.Second
 
 // asideReport tells the backend of queue files that were set aside. It is not safe for concurrent use.
 type asideReport struct {
-	queue      *buffer.Queue
-	record     func(context.Context, *wire.Audit) error
-	withoutKey string // the file whose key was gone at the start; empty when there was none, or it was told of
-	told       int    // of the queue's own
+	queue    *buffer.Queue
+	record   func(context.Context, *wire.Audit) error
+	unopened []unopened // of the start, that were not told of
+	told     int        // of the queue's own
 }
 
 // tell records an event for each file that was not told of. What can't be recorded is tried again with the next call.
 func (r *asideReport) tell(ctx context.Context) error {
-	if r.withoutKey != "" {
+	for len(r.unopened) > 0 {
+		first := r.unopened[0]
 		event := &wire.Audit{
-			Kind: wire.AuditKind_AUDIT_KIND_QUEUE_SET_ASIDE, Subject: "queue", Found: "key missing",
-			File: filepath.Base(r.withoutKey), Saved: new(uint64(0)),
+			Kind: wire.AuditKind_AUDIT_KIND_QUEUE_SET_ASIDE, Subject: "queue", Found: first.found,
+			File: filepath.Base(first.path), Saved: new(uint64(0)),
 		}
 		if err := r.record(ctx, event); err != nil {
 			return err
 		}
-		r.withoutKey = ""
+		r.unopened = r.unopened[1:]
 	}
 	for _, s := range r.queue.SetAside()[r.told:] {
 		event := &wire.Audit{
@@ -47,7 +48,7 @@ func (r *asideReport) tell(ctx context.Context) error {
 
 // reportSetAside tells of queue files that are set aside, until ctx ends: of those of the start at once.
 func (a *agent) reportSetAside(ctx context.Context) {
-	r := asideReport{queue: a.queue, record: a.ledger.Audit, withoutKey: a.withoutKey}
+	r := asideReport{queue: a.queue, record: a.ledger.Audit, unopened: a.unopened}
 	tick := time.NewTicker(lookAside)
 	defer tick.Stop()
 	for failed := false; ; {

@@ -15,6 +15,9 @@ import (
 // keyFileSize is 64 hexadecimal digits and a newline.
 const keyFileSize = 65
 
+// ErrNoKey says that a key file does not hold a key.
+var ErrNoKey = errors.New("not a key")
+
 // KeyError says why a key file can't be used. It never holds what is in the file.
 type KeyError struct {
 	// Path is the file.
@@ -23,7 +26,7 @@ type KeyError struct {
 	Problem string
 	// Remedy is what a person can do about it.
 	Remedy string
-	// Err is what the system said. Nil when the file itself is wrong.
+	// Err is what the system said, or [ErrNoKey]. Nil when the file may not be used as it is.
 	Err error
 }
 
@@ -33,12 +36,12 @@ func (e *KeyError) Error() string { return "cannot use key file " + e.Path + ": 
 // Hint returns the remedy.
 func (e *KeyError) Hint() string { return e.Remedy }
 
-// Unwrap returns what the system said.
+// Unwrap returns Err.
 func (e *KeyError) Unwrap() error { return e.Err }
 
 // LoadKey reads a key of 64 hexadecimal digits and a newline. The file must be a regular one, belong to the caller or
 // to root, and let nobody else in (mode 0600 or 0400); a symbolic link is refused. The error is a *[KeyError]; it wraps
-// [fs.ErrNotExist] when there is no file.
+// [fs.ErrNotExist] when there is no file, and [ErrNoKey] when what is in it is no key.
 func LoadKey(path string) (key [32]byte, err error) {
 	// Without O_NONBLOCK a named pipe in the file's place would hold the agent up for ever.
 	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
@@ -169,6 +172,7 @@ func formatError(path string) error {
 	return &KeyError{
 		Path:    path,
 		Problem: "it is not 64 hexadecimal digits and a newline",
-		Remedy:  "restore the key; a new one is made with: openssl rand -hex 32",
+		Remedy:  "restore the key: nothing that it has sealed or named can be opened or named again with a new one",
+		Err:     ErrNoKey,
 	}
 }
