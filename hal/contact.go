@@ -16,7 +16,7 @@ const (
 	// awake.
 	unsteadyPause = 10 * time.Second
 	// heartbeat is how often a line is looked at that tells of nothing: an edge may be lost, and a chip may go without a word.
-	heartbeat = 30 * time.Second
+	heartbeat = 10 * time.Second
 	// reopenFirst and reopenMost are the pauses between attempts to open a line; each is twice the last.
 	reopenFirst = time.Second
 	reopenMost  = 5 * time.Second
