@@ -166,6 +166,39 @@ func TestLostFrameIsReportedAndTheOthersAreUsed(t *testing.T) {
 	add(t, again, "goes on")
 }
 
+// What is told as missing is what the uplink declares as lost: the first frames count as well.
+func TestMissingFirstFramesAreCounted(t *testing.T) {
+	for name, tt := range map[string]struct{ records, acked int }{
+		"all of it in the journal": {10, 0}, "some of it acknowledged": {10, 2}, "some of it in the file": {70, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts := small(t)
+			q := open(t, opts)
+			id := lane(t, q, buffer.Ledger).LaneID
+			for i := range tt.records {
+				if addKeyed(t, q, fmt.Sprint(i)); i+1 == tt.acked {
+					readAll(t, q, id)
+					if err := q.Ack(t.Context(), id, uint64(tt.acked), nil); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			damaged := image(t, opts)
+			edit(t, damaged.Path+".journal", func(b []byte) { clear(b[:3*journalPage]) })
+			again := open(t, damaged)
+			lost := uint64(0)
+			for _, l := range again.Lanes() {
+				if l.LaneID == id {
+					lost = l.Next - 1 - l.Acked - uint64(len(readAll(t, again, id)))
+				}
+			}
+			if aside := again.SetAside(); len(aside) != 1 || lost == 0 || aside[0].Missing != lost {
+				t.Errorf("set aside %+v, and %d records are lost", aside, lost)
+			}
+		})
+	}
+}
+
 // The newest meta page is gone after the journal was emptied and used again: the tree is older than the journal.
 func TestLostMetaPageLosesNothing(t *testing.T) {
 	opts := small(t)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -39,11 +40,11 @@ func (q *Queue) replayJournal(file *loaded) error {
 		return errors.Join(err, j.close())
 	}
 	if got.damaged {
-		q.journalDamaged(path, got)
+		q.journalDamaged(path, got, file)
 		file.pourFirst = true
 	}
 	if file.created && !got.held.empty() {
-		saved := got.saved()
+		saved := got.saved(file)
 		saved.File, saved.Reason = q.opts.Path, Gone
 		q.log.Error().Str("path", q.opts.Path).Uint64("saved", saved.Records).Msg("queue file is gone; what its journal holds is in a new one")
 		q.noteAside(saved)
@@ -65,18 +66,27 @@ func (q *Queue) noteAside(s Salvage) {
 	q.aside = append(q.aside, s)
 }
 
-// saved counts what a journal holds, and what is missing between it.
-func (got *replay) saved() Salvage {
+// saved counts what a journal holds, and what is missing before it and between it: the ledger goes on in it where the file
+// ends, or after what the backend has.
+func (got *replay) saved(file *loaded) Salvage {
 	s := Salvage{Reason: Damaged, Rows: uint64(len(got.held.rows))}
-	for _, t := range got.held.lanes {
+	for id, t := range got.held.lanes {
+		expected := t.row.acked + 1
+		if i := slices.IndexFunc(file.lanes, func(l *lane) bool { return l.id == id }); i >= 0 {
+			expected = file.lanes[i].next
+		}
 		seqs := map[uint64]bool{}
-		first, last := t.records[0].seq, t.records[0].seq
+		due := uint64(0) // how many of them are not before expected
 		for _, r := range t.records {
+			if !seqs[r.seq] && r.seq >= expected {
+				due++
+			}
 			seqs[r.seq] = true
-			first, last = min(first, r.seq), max(last, r.seq)
 		}
 		s.Records += uint64(len(seqs))
-		s.Missing += last - first + 1 - uint64(len(seqs))
+		if id.Lane == Ledger && t.row.next > expected {
+			s.Missing += t.row.next - expected - due
+		}
 	}
 	return s
 }
@@ -113,8 +123,8 @@ func (q *Queue) peekJournal(generation uint64) *replay {
 }
 
 // journalDamaged keeps a copy of a journal that has lost frames. Those that are there are used.
-func (q *Queue) journalDamaged(path string, got *replay) {
-	saved := got.saved()
+func (q *Queue) journalDamaged(path string, got *replay, file *loaded) {
+	saved := got.saved(file)
 	saved.File = fmt.Sprintf("%s.damaged-%d", path, time.Now().UnixNano())
 	if err := copyFile(path, saved.File); err != nil {
 		q.log.Error().Err(err).Msg("damaged journal could not be copied")
