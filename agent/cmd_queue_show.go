@@ -77,7 +77,10 @@ func showRecords(cmd *cobra.Command, args []string, limit uint, read func(select
 	if err := q.damage(); err != nil {
 		return err
 	}
-	if shown == 0 && len(args) > 0 {
+	if shown == 0 && len(args) < 2 && !asJSON {
+		fmt.Fprintln(cmd.ErrOrStderr(), "nothing waits there")
+	}
+	if shown == 0 && len(args) > 1 {
 		return cli.WithHint(errors.New("there is no such record"), "see 'stampd queue list'")
 	}
 	return nil

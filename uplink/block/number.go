@@ -31,7 +31,7 @@ type numbers struct {
 	high   [lengths][1 << leading]odds
 }
 
-// longerThan is how likely a number is to be longer still, in percent, from five octaves below its scale to two above, for
+// longerThan is how likely a number is to be longer still, in thousandths, from five octaves below its scale to two above, for
 // numbers of a two-sided geometric distribution.
 var longerThan = [21]int{996, 994, 992, 989, 985, 979, 970, 958, 942, 918, 886, 843, 786, 711, 617, 505, 380, 255, 145, 65, 21}
 

@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -50,16 +52,17 @@ func run(ctx context.Context, o options, only string, asJSON bool) error {
 	if err != nil {
 		return fmt.Errorf("cannot use -only: %w", err)
 	}
+	chosen := slices.DeleteFunc(measures(), func(m measure) bool { return !wanted.MatchString(m.name) })
+	if len(chosen) == 0 {
+		return fmt.Errorf("nothing to measure is named so: there are %s", names())
+	}
 	l, err := newLab(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer l.close()
 	var sections []section
-	for _, m := range measures() {
-		if !wanted.MatchString(m.name) {
-			continue
-		}
+	for _, m := range chosen {
 		fmt.Fprintf(os.Stderr, "measuring %s\n", m.name)
 		figures, how, err := m.measure(ctx, l)
 		if err != nil {
@@ -77,6 +80,15 @@ func run(ctx context.Context, o options, only string, asJSON bool) error {
 type measure struct {
 	name, what string
 	measure    func(context.Context, *lab) (figures []figure, how string, err error)
+}
+
+// names lists what there is to measure.
+func names() string {
+	var all []string
+	for _, m := range measures() {
+		all = append(all, m.name)
+	}
+	return strings.Join(all, ", ")
 }
 
 // measures returns everything there is, the quick ones first.
