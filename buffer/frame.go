@@ -64,9 +64,16 @@ func parseFrame(b []byte) (frame, error) {
 	if err != nil || end > int64(len(b)) || crc32.Checksum(b[8:end], castagnoli) != binary.BigEndian.Uint32(b[4:]) {
 		return frame{}, errFrame
 	}
-	f := frame{generation: frameGeneration(b), index: binary.BigEndian.Uint64(b[24:]), body: b[frameHeader:end]}
-	copy(f.owner[:], b[8:])
+	f := frameNamed(b)
+	f.body = b[frameHeader:end]
 	return f, nil
+}
+
+// frameNamed returns the frame that a header announces, without its body.
+func frameNamed(header []byte) frame {
+	f := frame{generation: frameGeneration(header), index: binary.BigEndian.Uint64(header[24:])}
+	copy(f.owner[:], header[8:])
+	return f
 }
 
 // appendBody appends what one commit wrote, as FORMAT.md tells: the lanes, the rows, the notes.

@@ -178,6 +178,7 @@ type replay struct {
 	next       uint64 // the index that the generation's next frame gets
 	end        int64  // where the generation's last frame ends
 	damaged    bool   // a frame is missing among those that are there
+	torn       bool   // a frame follows the last that says it is the next, and can't be read
 }
 
 // readJournal reads the frames of the given generation and of later ones. A torn frame at the end was never acknowledged
@@ -220,7 +221,19 @@ func readJournal(r io.ReaderAt, size int64, owner [8]byte, generation uint64) (*
 		}
 		got.held.merge(o)
 	}
+	got.torn = tornAt(r, got, size, owner)
 	return got, nil
+}
+
+// tornAt reports whether what follows the last frame has the header of the next.
+func tornAt(r io.ReaderAt, got *replay, size int64, owner [8]byte) bool {
+	header := make([]byte, frameHeader)
+	if _, err := r.ReadAt(header, got.end); err != nil {
+		return false
+	}
+	length, err := frameLength(header)
+	f := frameNamed(header)
+	return err == nil && length <= size-got.end && f.owner == owner && f.generation == got.generation && f.index == got.next
 }
 
 // readFrame reads the frame at a place in a journal of the given size, unless it is of an earlier generation.

@@ -6,12 +6,18 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+
+	"github.com/rs/zerolog"
 
 	"github.com/stampd/stampd/buffer"
 )
 
-const journalPage = 4096
+const (
+	journalPage = 4096
+	namedSize   = 32 // of a frame: up to its index
+)
 
 // image copies the queue's files as a power cut would leave them, and returns options for the copy.
 func image(t *testing.T, opts buffer.Options) buffer.Options {
@@ -115,12 +121,17 @@ func TestTornFrameWasNeverAcknowledged(t *testing.T) {
 	}
 	for at := 0; at < 400; at += 3 {
 		torn := image(t, opts)
+		var log strings.Builder
+		torn.Log = zerolog.New(&log)
 		edit(t, torn.Path+".journal", func(b []byte) { clear(b[(frames-1)*journalPage+at:][:journalPage-at]) })
 		again := open(t, torn)
 		if got := readAll(t, again, id); len(got) == frames { // the frame ends before that byte
 			break
 		} else if len(got) != frames-1 || len(again.SetAside()) > 0 {
 			t.Fatalf("torn at %d: %d records, set aside %v", at, len(got), again.SetAside())
+		}
+		if told := strings.Contains(log.String(), "last frame can't be read"); told != (at >= namedSize) {
+			t.Errorf("torn at %d: log %q", at, log.String())
 		}
 		wantKeyed(t, again, id, frames-1)
 		if seq := add(t, again, "after"); seq != 1 {

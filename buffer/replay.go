@@ -35,6 +35,9 @@ func (q *Queue) replayJournal(file *loaded) error {
 	if err != nil {
 		return errors.Join(err, j.close())
 	}
+	if got.torn {
+		q.log.Warn().Str("path", path).Uint64("frame", got.next).Msg("journal's last frame can't be read: the power failed before it was acknowledged, or it is damaged")
+	}
 	j.resume(got)
 	if err := j.refresh(); err != nil {
 		return errors.Join(err, j.close())
