@@ -16,9 +16,9 @@ const (
 
 // sendBatch sends the next batch of one lane, if there is anything to send.
 func (s *session) sendBatch(c *cursor) (bool, error) {
-	batch, end, err := s.nextBatch(c)
-	if batch == nil || err != nil {
-		return false, err
+	batch, end := s.nextBatch(c)
+	if batch == nil {
+		return false, nil
 	}
 	message := &wire.ToBackend{Message: &wire.ToBackend_Batch{Batch: batch}}
 	if c.id.Lane == buffer.Telemetry && !s.spend(proto.Size(message)) {
@@ -41,12 +41,13 @@ func (s *session) sendBatch(c *cursor) (bool, error) {
 	return true, nil
 }
 
-// nextBatch returns what comes next of one lane, or nil when nothing does.
-func (s *session) nextBatch(c *cursor) (*wire.Batch, flight, error) {
+// nextBatch returns what comes next of one lane, or nil when nothing does, or when the queue can't be read.
+func (s *session) nextBatch(c *cursor) (*wire.Batch, flight) {
 	from := c.next()
 	records, err := s.Queue.Read(c.id, from, maxRecords, s.batchSize(c.id.Lane))
+	s.looked(c.id, err)
 	if err != nil {
-		return nil, flight{}, err
+		return nil, flight{} // the stream stays open for what can be read
 	}
 	batch := &wire.Batch{LaneIndex: c.index, FirstSeq: from}
 	end := flight{last: from - 1}
@@ -62,12 +63,12 @@ func (s *session) nextBatch(c *cursor) (*wire.Batch, flight, error) {
 		end.last = max(end.last, gone)
 	}
 	if len(batch.Records) == 0 && len(batch.Lost) == 0 {
-		return nil, flight{}, nil
+		return nil, flight{}
 	}
 	if c.id.Lane == buffer.Ledger {
 		batch.Chain = end.chain[:]
 	}
-	return batch, end, nil
+	return batch, end
 }
 
 // batchSize returns how many bytes of payload the next batch may have.

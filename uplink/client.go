@@ -26,7 +26,10 @@ type Client struct {
 	nextTry  time.Time
 	lastAck  time.Time
 	connects uint64
-	progress chan struct{} // closed and replaced at each ack
+	progress chan struct{}            // closed and replaced at each ack
+	furthest map[buffer.LaneID]uint64 // the last record of each lane that an ack was ever had for
+	advances uint64                   // acks that covered records beyond that
+	unread   *unread                  // nil while the queue can be read
 	alarmed  map[alarm]bool
 }
 
@@ -42,10 +45,14 @@ func New(o Options) *Client {
 	if o.Backend == "" {
 		state = wire.UplinkState_UPLINK_STATE_DISABLED
 	}
-	return &Client{Options: o, hurry: make(chan struct{}, 1), state: state, progress: make(chan struct{}), alarmed: map[alarm]bool{}}
+	return &Client{
+		Options: o, hurry: make(chan struct{}, 1), state: state, progress: make(chan struct{}),
+		furthest: map[buffer.LaneID]uint64{}, alarmed: map[alarm]bool{},
+	}
 }
 
-// settledAfter is how long a session must live, or be acknowledged anything, for the next failure to count as the first.
+// settledAfter is how long a session must live, or be acknowledged new records, for the next failure to count as the first.
+// A Welcome proves nothing: what ends a session right after it would be repeated for ever, at the link's cost.
 const settledAfter = 30 * time.Second
 
 // Run keeps the stream open until ctx ends, and returns nil then. Every failure is kept for [Client.Status], and tried
@@ -58,22 +65,26 @@ func (c *Client) Run(ctx context.Context) error {
 	backoff := backoff{min: c.BackoffMin, max: c.BackoffMax}
 	c.pause(ctx, rand.N(max(c.FirstContactSpread, 1)))
 	for ctx.Err() == nil {
-		start, before := time.Now(), c.ackTime()
+		start, before := time.Now(), c.advanced()
 		err := c.session(ctx)
 		if ctx.Err() != nil {
 			break
 		}
-		if errors.Is(err, errNewLane) {
-			continue
-		}
-		if c.ackTime().After(before) || time.Since(start) > settledAfter {
+		settled := c.advanced() > before || time.Since(start) > settledAfter
+		if settled {
 			backoff.reset()
 		}
+		newLane := errors.Is(err, errNewLane)
+		if newLane && settled {
+			continue
+		}
 		wait := backoff.next()
-		c.Log.Warn().Err(err).Int64("wait_ms", wait.Milliseconds()).Msg("uplink is down")
-		c.mu.Lock()
-		c.lastErr, c.stage = err, stageOf(err)
-		c.mu.Unlock()
+		if !newLane {
+			c.Log.Warn().Err(err).Int64("wait_ms", wait.Milliseconds()).Msg("uplink is down")
+			c.mu.Lock()
+			c.lastErr, c.stage = err, stageOf(err)
+			c.mu.Unlock()
+		}
 		if c.pause(ctx, wait) {
 			backoff.reset()
 		}

@@ -27,6 +27,7 @@ func (s *session) open(ctx context.Context, conn *grpc.ClientConn) error {
 		s.lanes = append(s.lanes, &cursor{id: l.LaneID, index: uint32(i)})
 		hello.Lanes = append(hello.Lanes, &wire.LaneState{Lane: wire.Lane(l.Lane), Epoch: l.Epoch[:], Oldest: l.Oldest, Next: l.Next})
 	}
+	s.named(states)
 	s.tell(hello)
 	if err := stream.Send(&wire.ToBackend{Message: &wire.ToBackend_Hello{Hello: hello}}); err != nil {
 		_, err = stream.Recv() // it has the reason

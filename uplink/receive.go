@@ -58,6 +58,7 @@ func (s *session) acknowledge(ctx context.Context, ack *wire.Ack) error {
 		s.stall.Reset(s.StallAfter)
 	}
 	s.owing.Unlock()
+	s.advance(c.id, ack.GetThrough())
 	s.acknowledged()
 	select {
 	case s.acks <- struct{}{}:

@@ -16,8 +16,10 @@ const (
 	lookAgain = 10 * time.Minute
 )
 
-// send sends whatever the queue has, until ctx ends or an error does.
+// send sends whatever the queue has, until ctx ends or an error does. A queue that can't be read is no fault of the link:
+// the stream stays open, and the queue is looked at again, less and less often.
 func (s *session) send(ctx context.Context) error {
+	unread := backoff{min: s.BackoffMin, max: s.BackoffMax}
 	for {
 		changed := s.Queue.Changed() // before looking, so that nothing is missed
 		hold, wait := s.held(lookAgain)
@@ -35,10 +37,17 @@ func (s *session) send(ctx context.Context) error {
 		if hold != wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED {
 			due = time.After(wait)
 		}
+		var again <-chan time.Time
+		if s.unreadable() {
+			again = time.After(unread.next())
+		} else {
+			unread.reset()
+		}
 		select {
 		case <-changed:
 		case <-s.acks:
 		case <-due:
+		case <-again:
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}

@@ -3,6 +3,7 @@ package uplink
 import (
 	"time"
 
+	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -28,8 +29,11 @@ func (c *Client) Status() *wire.UplinkStatus {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.State, s.Connects = c.state, c.connects
-	if c.lastErr != nil {
+	switch {
+	case c.lastErr != nil:
 		s.LastError, s.Hint = c.lastErr.Error(), hintOf(c.lastErr)
+	case c.unread != nil && c.state == wire.UplinkState_UPLINK_STATE_ONLINE:
+		s.LastError, s.Hint, s.Stage = c.unread.err.Error(), hintOf(c.unread.err), stageOf(c.unread.err)
 	}
 	if c.state == wire.UplinkState_UPLINK_STATE_CONNECTING || c.state == wire.UplinkState_UPLINK_STATE_WAITING {
 		s.Stage = c.stage
@@ -56,13 +60,25 @@ func (c *Client) reached(s wire.UplinkStage) {
 	c.stage = s
 }
 
-func (c *Client) ackTime() time.Time {
+// advanced returns how many acks there were that covered records for the first time.
+func (c *Client) advanced() uint64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.lastAck
+	return c.advances
 }
 
-// acknowledged notes progress.
+// advance notes an ack. It counts when it goes beyond all that came before: a backend that forgets and acknowledges the
+// same again makes no progress.
+func (c *Client) advance(id buffer.LaneID, through uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if through > c.furthest[id] {
+		c.furthest[id] = through
+		c.advances++
+	}
+}
+
+// acknowledged notes that the backend has told what is stored, and when.
 func (c *Client) acknowledged() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -165,6 +165,8 @@ const (
 	UplinkStage_UPLINK_STAGE_TLS UplinkStage = 5
 	// The stream.
 	UplinkStage_UPLINK_STAGE_GRPC UplinkStage = 6
+	// The terminal's own queue, which can't be read. The stream stays open.
+	UplinkStage_UPLINK_STAGE_QUEUE UplinkStage = 7
 )
 
 // Enum value maps for UplinkStage.
@@ -177,6 +179,7 @@ var (
 		4: "UPLINK_STAGE_PROXY",
 		5: "UPLINK_STAGE_TLS",
 		6: "UPLINK_STAGE_GRPC",
+		7: "UPLINK_STAGE_QUEUE",
 	}
 	UplinkStage_value = map[string]int32{
 		"UPLINK_STAGE_UNSPECIFIED": 0,
@@ -186,6 +189,7 @@ var (
 		"UPLINK_STAGE_PROXY":       4,
 		"UPLINK_STAGE_TLS":         5,
 		"UPLINK_STAGE_GRPC":        6,
+		"UPLINK_STAGE_QUEUE":       7,
 	}
 )
 
@@ -997,7 +1001,8 @@ type UplinkStatus struct {
 	State UplinkState `protobuf:"varint,1,opt,name=state,proto3,enum=stampd.v1.UplinkState" json:"state,omitempty"`
 	// The backend's address, host:port. Empty means not configured.
 	Backend string `protobuf:"bytes,2,opt,name=backend,proto3" json:"backend,omitempty"`
-	// Why the last attempt ended, in the agent's words. Empty means it has not ended, or there was none.
+	// Why the last attempt ended, in the agent's words; while online, what keeps records from being sent. Empty means
+	// neither.
 	LastError string `protobuf:"bytes,3,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
 	// When the next attempt is due: milliseconds from now, >= 0. Unset means not waiting.
 	NextAttemptInMs *int64 `protobuf:"varint,4,opt,name=next_attempt_in_ms,json=nextAttemptInMs,proto3,oneof" json:"next_attempt_in_ms,omitempty"`
@@ -1009,7 +1014,8 @@ type UplinkStatus struct {
 	ReceivedBytes uint64 `protobuf:"varint,7,opt,name=received_bytes,json=receivedBytes,proto3" json:"received_bytes,omitempty"`
 	// Streams opened since start. Count, >= 0.
 	Connects uint64 `protobuf:"varint,8,opt,name=connects,proto3" json:"connects,omitempty"`
-	// How far it is while connecting; while waiting, where the last attempt ended. Unspecified otherwise.
+	// How far it is while connecting; while waiting, where the last attempt ended; while online, where records are held up.
+	// Unspecified otherwise.
 	Stage UplinkStage `protobuf:"varint,9,opt,name=stage,proto3,enum=stampd.v1.UplinkStage" json:"stage,omitempty"`
 	// What to do about last_error, for people. May be empty.
 	Hint string `protobuf:"bytes,10,opt,name=hint,proto3" json:"hint,omitempty"`
@@ -2380,7 +2386,7 @@ const file_local_proto_rawDesc = "" +
 	"\x15UPLINK_STATE_DISABLED\x10\x01\x12\x1b\n" +
 	"\x17UPLINK_STATE_CONNECTING\x10\x02\x12\x17\n" +
 	"\x13UPLINK_STATE_ONLINE\x10\x03\x12\x18\n" +
-	"\x14UPLINK_STATE_WAITING\x10\x04*\xb7\x01\n" +
+	"\x14UPLINK_STATE_WAITING\x10\x04*\xcf\x01\n" +
 	"\vUplinkStage\x12\x1c\n" +
 	"\x18UPLINK_STAGE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15UPLINK_STAGE_IDENTITY\x10\x01\x12\x14\n" +
@@ -2388,7 +2394,8 @@ const file_local_proto_rawDesc = "" +
 	"\x10UPLINK_STAGE_TCP\x10\x03\x12\x16\n" +
 	"\x12UPLINK_STAGE_PROXY\x10\x04\x12\x14\n" +
 	"\x10UPLINK_STAGE_TLS\x10\x05\x12\x15\n" +
-	"\x11UPLINK_STAGE_GRPC\x10\x06*d\n" +
+	"\x11UPLINK_STAGE_GRPC\x10\x06\x12\x16\n" +
+	"\x12UPLINK_STAGE_QUEUE\x10\a*d\n" +
 	"\rTelemetryHold\x12\x1e\n" +
 	"\x1aTELEMETRY_HOLD_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15TELEMETRY_HOLD_WINDOW\x10\x01\x12\x18\n" +
