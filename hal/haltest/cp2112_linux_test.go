@@ -148,3 +148,30 @@ func TestCP2112(t *testing.T) {
 		t.Errorf("%d transfers wrote to the battery", bus.Wrote())
 	}
 }
+
+// A gauge that the kernel knows of is found without a profile: by the kernel's driver where it has one, else by ours, and never
+// by both.
+func TestCP2112Listed(t *testing.T) {
+	bus := smartBattery()
+	bridge, adapter := plug(t, bus)
+	defer func() { _ = bridge.Unplug() }()
+	names, _ := filepath.Glob("/sys/bus/i2c/devices/i2c-*/name")
+	for _, name := range names {
+		if content, _ := os.ReadFile(name); strings.TrimSpace(string(content)) == adapter {
+			if err := os.WriteFile(filepath.Join(filepath.Dir(name), "new_device"), []byte("sbs-battery 0x0b"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	chip, _ := hal.ChipNamed("sbs")
+	for _, gauges := range [][]hal.GaugeAt{nil, {{Chip: chip, Bus: adapter}}} {
+		board := hal.Open(hal.Profile{SystemBus: hal.NoBus, Gauges: gauges})
+		got := board.Batteries(t.Context())
+		if len(got) != 1 || got[0].GetVoltageUv() != 11_423_000 || got[0].GetStatus() != wire.ChargeStatus_CHARGE_STATUS_DISCHARGING ||
+			got[0].GetHealthPercent() != 97 || got[0].GetTemperatureDecicelsius() != 251 {
+			t.Errorf("batteries are %v", got)
+		}
+		t.Logf("%+v", board.Found())
+		board.Close()
+	}
+}
