@@ -93,7 +93,7 @@ func (q *queueOfFile) close() error { return q.Close() }
 
 func (q *queueOfFile) damage() error {
 	if err := q.Damage(); err != nil {
-		return cli.WithHint(fmt.Errorf("%w: %w", errNotWhole, err), "there may be more: what else can be read is salvaged when the agent starts")
+		return cli.WithHint(fmt.Errorf("%w: %w", errNotWhole, err), hintNotWhole(q.File))
 	}
 	return nil
 }

@@ -89,8 +89,15 @@ func verifyQueue(cmd *cobra.Command, f *buffer.File, asJSON bool) error {
 		fmt.Fprintf(w, "%s: ok, %s, %d in quarantine, %s\n", f.State().Path, count(done.Records, "record"), done.Quarantined, count(done.Rows, "row"))
 	}
 	if found > 0 {
-		return cli.WithHint(fmt.Errorf("%w: %s", errNotWhole, count(found, "finding")),
-			"keep the file: what can be read of damaged pages is salvaged when the agent starts")
+		return cli.WithHint(fmt.Errorf("%w: %s", errNotWhole, count(found, "finding")), hintNotWhole(f))
 	}
 	return nil
+}
+
+// hintNotWhole returns what to do about a queue file that is not whole.
+func hintNotWhole(f *buffer.File) string {
+	if f.Foreign() {
+		return "move " + buffer.JournalOf(f.State().Path) + " to the terminal that it belongs to, or away: the agent does not start on it, and changes nothing"
+	}
+	return "keep the file: what can be read of damaged pages is salvaged when the agent starts"
 }

@@ -308,10 +308,28 @@ func TestFileShowsTheJournal(t *testing.T) {
 			if found := findings(f); len(found) == 0 || !strings.HasPrefix(found[0], tt.want) || f.Damage() == nil {
 				t.Errorf("findings = %q, damage = %v, want %q", found, f.Damage(), tt.want)
 			}
+			if f.Foreign() != (name == "another terminal's") {
+				t.Errorf("foreign: %v", f.Foreign())
+			}
 			if err := f.Close(); err != nil {
 				t.Fatal(err)
 			}
 		})
+	}
+}
+
+// Whose journal it is can't be told beside a file that says nothing.
+func TestJournalBesideAnEmptyFileIsNobodys(t *testing.T) {
+	opts := small(t)
+	addKeyed(t, open(t, opts), "one")
+	cut := image(t, opts)
+	if err := os.Truncate(cut.Path, 0); err != nil {
+		t.Fatal(err)
+	}
+	f := inspect(t, cut)
+	defer f.Close()
+	if found := strings.Join(findings(f), "\n"); f.Foreign() || strings.Contains(found, "another terminal") || !strings.Contains(found, "journal: ") {
+		t.Errorf("foreign: %v, findings %s", f.Foreign(), found)
 	}
 }
 
