@@ -67,6 +67,7 @@ func (s *session) nextBatch(c *cursor) (*wire.Batch, flight) {
 	}
 	if c.id.Lane == buffer.Ledger {
 		batch.Chain = end.chain[:]
+		s.part(c.id, batch, records)
 	}
 	return batch, end
 }

@@ -30,6 +30,7 @@ type Client struct {
 	furthest map[buffer.LaneID]uint64 // the last record of each lane that an ack was ever had for
 	advances uint64                   // acks that covered records beyond that
 	unread   *unread                  // nil while the queue can be read
+	apart    map[buffer.LaneID]uint64 // ledger lanes whose chain the backend can't have, and from which record on
 	alarmed  map[alarm]bool
 }
 
@@ -47,7 +48,7 @@ func New(o Options) *Client {
 	}
 	return &Client{
 		Options: o, hurry: make(chan struct{}, 1), state: state, progress: make(chan struct{}),
-		furthest: map[buffer.LaneID]uint64{}, alarmed: map[alarm]bool{},
+		furthest: map[buffer.LaneID]uint64{}, apart: map[buffer.LaneID]uint64{}, alarmed: map[alarm]bool{},
 	}
 }
 

@@ -41,7 +41,8 @@ func (s *session) acknowledge(ctx context.Context, ack *wire.Ack) error {
 		s.alarm(c.id, wire.AuditKind_AUDIT_KIND_FALSE_ACK)
 		return err
 	}
-	if landed.exact && c.id.Lane == buffer.Ledger && !c.agrees(landed.chain[:], ack.GetChain(), s.packing) {
+	compare := landed.exact && c.id.Lane == buffer.Ledger && s.comparable(c.id, ack.GetThrough())
+	if compare && !c.agrees(landed.chain[:], ack.GetChain(), s.packing) {
 		// The records are stored, and stay stored: this is for people to look at.
 		s.alarm(c.id, wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH)
 	}
