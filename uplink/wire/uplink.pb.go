@@ -748,6 +748,8 @@ type Ack struct {
 	Through uint64 `protobuf:"varint,2,opt,name=through,proto3" json:"through,omitempty"`
 	// The first 8 bytes of the backend's own hash chain there. 8 bytes in the ledger lane, else empty. To a terminal that
 	// sends packed batches, it may be left out where it is the same as the batch's, but not 16 times in a row.
+	// A terminal compares it up to the first record of the lane's epoch that it has lost or can't read: from there on the
+	// two chains differ, and neither end is at fault for that.
 	Chain []byte `protobuf:"bytes,3,opt,name=chain,proto3" json:"chain,omitempty"`
 	// Records of the batch that the backend could not read. It keeps their bytes; the terminal puts them into quarantine.
 	Rejects       []*Reject `protobuf:"bytes,4,rep,name=rejects,proto3" json:"rejects,omitempty"`
