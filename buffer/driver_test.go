@@ -95,7 +95,7 @@ var errConflict = errors.New("key was used for another sale")
 
 // causes are the errors that a caller of the queue may get, by name.
 var causes = map[string]error{
-	"closed": buffer.ErrClosed, "full": buffer.ErrFull, "read-only": buffer.ErrReadOnly, "io": buffer.ErrIO,
+	"closed": buffer.ErrClosed, "full": buffer.ErrFull, "read-only": buffer.ErrReadOnly, "permission": buffer.ErrPermission, "io": buffer.ErrIO,
 	"locked": buffer.ErrLocked, "foreign": buffer.ErrForeign, "false ack": buffer.ErrFalseAck, "conflict": errConflict,
 }
 

@@ -20,6 +20,8 @@ var (
 	ErrFull = errors.New("no room left for the queue")
 	// ErrReadOnly: the queue's file system is mounted read-only. Nothing was stored.
 	ErrReadOnly = errors.New("queue is on a read-only file system")
+	// ErrPermission: the queue's files or their directory are not the agent's to use (EACCES, EPERM). Nothing was stored.
+	ErrPermission = errors.New("the agent may not use the queue's files")
 	// ErrIO: the disk failed. Whether the record was stored is not known; the same key gives the answer later.
 	ErrIO = errors.New("queue's disk failed")
 	// ErrLocked: another process holds the queue file.
@@ -56,7 +58,7 @@ func classify(op string, err error) error {
 	if _, done := errors.AsType[*classified](err); done || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
-	for _, known := range []error{ErrClosed, ErrFull, ErrReadOnly, ErrIO, ErrLocked, ErrForeign, ErrOtherKey, ErrFalseAck} {
+	for _, known := range []error{ErrClosed, ErrFull, ErrReadOnly, ErrPermission, ErrIO, ErrLocked, ErrForeign, ErrOtherKey, ErrFalseAck} {
 		if errors.Is(err, known) {
 			return &classified{op: op, cause: err}
 		}
@@ -65,8 +67,10 @@ func classify(op string, err error) error {
 	switch {
 	case is(err, syscall.ENOSPC), is(err, syscall.EDQUOT), is(err, syscall.EFBIG):
 		cause = ErrFull
-	case is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
+	case is(err, syscall.EROFS):
 		cause = ErrReadOnly
+	case errors.Is(err, fs.ErrPermission), is(err, syscall.EACCES), is(err, syscall.EPERM):
+		cause = ErrPermission
 	case errors.Is(err, bolterrors.ErrTimeout):
 		cause = ErrLocked
 	}

@@ -72,7 +72,7 @@ type Queue struct {
 }
 
 // Open opens the queue, creating it if need be. A file whose contents can't be used is set aside under another name,
-// and a new one is begun: [Queue.SetAside] tells. A file that can't be reached (a full, read-only or broken disk) is
+// and a new one is begun: [Queue.SetAside] tells. A file that can't be reached (a full, read-only or broken disk, one that is not the agent's) is
 // no error either: the queue answers with the cause and tries again. Open fails when another process holds the file
 // ([ErrLocked]), when the file is another terminal's, or of a format that this version does not know ([ErrForeign]), and
 // when none of its records was sealed with the key at hand ([ErrOtherKey]: see [MoveAside]).
@@ -102,7 +102,7 @@ func Open(opts Options) (*Queue, error) {
 	q.ledger = &lane{laneRecord: laneRecord{id: LaneID{Lane: Ledger}, next: 1}, oldest: 1}
 	q.group = group.New(q.commitBatch)
 	if err := q.ensureOpen(); err != nil {
-		if !errors.Is(err, ErrFull) && !errors.Is(err, ErrReadOnly) && !errors.Is(err, ErrIO) {
+		if !errors.Is(err, ErrFull) && !errors.Is(err, ErrReadOnly) && !errors.Is(err, ErrPermission) && !errors.Is(err, ErrIO) {
 			return nil, err
 		}
 		q.log.Error().Err(err).Msg("queue can't be opened; will try again")

@@ -59,6 +59,9 @@ func refusalOf(err error) *refusal {
 	case errors.Is(err, buffer.ErrReadOnly):
 		return &refusal{connect.CodeUnavailable, "QUEUE_READ_ONLY", "", "cannot record: the disk is read-only, and nothing was recorded",
 			"the flash may be worn: start the terminal again, and if it stays so, replace it"}
+	case errors.Is(err, buffer.ErrPermission):
+		return &refusal{connect.CodeUnavailable, "QUEUE_PERMISSION", "", "cannot record: the agent may not use the queue's files, and nothing was recorded",
+			"the files in the queue's folder and the folder itself must belong to the user that runs stampd (chown), who must be able to read and write them (chmod u+rw)"}
 	case errors.Is(err, buffer.ErrIO), errors.Is(err, buffer.ErrLocked), errors.Is(err, buffer.ErrForeign):
 		return &refusal{connect.CodeUnavailable, "QUEUE_IO", "", "cannot record: the disk failed, and whether it was recorded is not known", hintSameKey}
 	case errors.Is(err, context.DeadlineExceeded):

@@ -29,6 +29,7 @@ func TestRefusals(t *testing.T) {
 		{ledger.ErrNoMemberKey, connect.CodeFailedPrecondition, "NO_MEMBER_KEY", ""},
 		{fmt.Errorf("cannot append: %w (%w)", buffer.ErrFull, errors.New("ENOSPC")), connect.CodeResourceExhausted, "QUEUE_FULL", ""},
 		{fmt.Errorf("cannot append: %w", buffer.ErrReadOnly), connect.CodeUnavailable, "QUEUE_READ_ONLY", ""},
+		{buffer.ErrPermission, connect.CodeUnavailable, "QUEUE_PERMISSION", ""},
 		{buffer.ErrIO, connect.CodeUnavailable, "QUEUE_IO", ""},
 		{buffer.ErrLocked, connect.CodeUnavailable, "QUEUE_IO", ""},
 		{buffer.ErrClosed, connect.CodeUnavailable, "STOPPING", ""},
