@@ -134,14 +134,19 @@ func printBacklog(w io.Writer, p palette, lanes []*wire.LaneStatus) {
 	}
 	names := []string{"ledger", "telemetry"}
 	depth, inMemory := map[string]uint64{}, map[string]uint64{}
+	read := false // a queue that was never opened has no ledger lane, and what else is in it is not known either
 	for _, l := range lanes {
 		name := strings.ToLower(strings.TrimPrefix(l.GetLane().String(), "LANE_"))
+		read = read || l.GetLane() == wire.Lane_LANE_LEDGER
 		depth[name] += l.GetDepth()
 		inMemory[name] += l.GetInMemory()
 	}
 	var parts []string
 	for _, name := range names {
 		text := fmt.Sprintf("%s %d", name, depth[name])
+		if !read {
+			text = name + " unknown"
+		}
 		if inMemory[name] > 0 {
 			text += fmt.Sprintf(" (%d in memory)", inMemory[name])
 		}
@@ -159,8 +164,15 @@ func printQueue(w io.Writer, p palette, q *wire.QueueStatus) {
 		row(w, "queue", "unknown")
 		return
 	}
-	row(w, "queue", fmt.Sprintf("%s, %s used of %s, %d quarantined, %d dropped", printable(known(q.GetPath())),
-		bytesOf(q.GetSizeBytes()), bytesOf(q.GetMaxBytes()), q.GetQuarantined(), q.GetDropped()))
+	used, quarantined := bytesOf(q.GetSizeBytes()), fmt.Sprint(q.GetQuarantined())
+	if q.GetFault() != "" && q.GetSizeBytes() == 0 { // the file can't be used
+		used = "unknown"
+		if q.GetQuarantined() == 0 {
+			quarantined = "unknown"
+		}
+	}
+	row(w, "queue", fmt.Sprintf("%s, %s used of %s, %s quarantined, %d dropped", printable(known(q.GetPath())),
+		used, bytesOf(q.GetMaxBytes()), quarantined, q.GetDropped()))
 	if q.GetFault() != "" {
 		row(w, "", p.bad("fault: "+printable(q.GetFault())))
 	}

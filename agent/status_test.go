@@ -113,6 +113,18 @@ stampd 1, terminal t of merchant m, up 0 s
   hardware  unknown
   security  requests refused for cardholder data: 0, FIPS 140-3 mode off
 `},
+		"queue never opened": {&wire.StatusResponse{
+			Version: "1", TerminalId: "t", MerchantId: "m",
+			Lanes: []*wire.LaneStatus{{Lane: wire.Lane_LANE_TELEMETRY, InMemory: 2, Depth: 2}}, Queue: &wire.QueueStatus{Path: "/q", Fault: "read-only"},
+		}, `
+stampd 1, terminal t of merchant m, up 0 s
+  uplink    unknown
+  backlog   ledger unknown, telemetry unknown (2 in memory)
+  queue     /q, unknown used of 0 B, unknown quarantined, 0 dropped
+            fault: read-only
+  hardware  unknown
+  security  requests refused for cardholder data: 0, FIPS 140-3 mode off
+`},
 		"disabled": {&wire.StatusResponse{
 			Version: "1", TerminalId: "t", MerchantId: "m", Uplink: &wire.UplinkStatus{State: wire.UplinkState_UPLINK_STATE_DISABLED},
 			Lanes: []*wire.LaneStatus{{Lane: wire.Lane_LANE_LEDGER}}, Queue: &wire.QueueStatus{Path: "/q"}, Parts: []*wire.PartStatus{{Part: "host", Found: true}},

@@ -243,16 +243,20 @@ func finishReplace(path string) error {
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
 		return removeStale(path + newSuffix) // of an attempt that did not get to its end
 	}
+	if _, err := os.Lstat(path + newSuffix); errors.Is(err, fs.ErrNotExist) {
+		return nil // there is no queue yet
+	}
 	if err := os.Rename(path+newSuffix, path); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			return nil // there is no queue yet
-		}
 		return err
 	}
 	return syncDir(filepath.Dir(path))
 }
 
+// removeStale removes a file if it is there. On a read-only file system, what is not there is no error.
 func removeStale(path string) error {
+	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}

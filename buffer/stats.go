@@ -3,12 +3,12 @@ package buffer
 // Stats is how the queue is, at one moment.
 type Stats struct {
 	Path        string
-	Lanes       []LaneState // as [Queue.Lanes]
+	Lanes       []LaneState // as [Queue.Lanes]; without the ledger as long as the file could not be opened: what it holds is not known
 	FileSize    int64       // bytes; 0 while the file can't be used
 	MaxSize     int64       // bytes
 	Commits     uint64      // commits since Open
 	Dropped     uint64      // telemetry records dropped to make room, since Open
-	Quarantined uint64      // records in quarantine
+	Quarantined uint64      // records in quarantine; 0 as long as the file could not be opened
 	Fault       error       // why the file can't be used; nil when it can
 }
 
