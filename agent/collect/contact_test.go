@@ -27,7 +27,6 @@ func newBox(t *testing.T, open, docked bool) *box {
 	t.Helper()
 	b := &box{tamper: haltest.NewSwitch(open), dock: haltest.NewSwitch(docked)}
 	opts := quiet()
-	opts.NetworkEvery = never
 	opts.Board = hal.Open(hal.Profile{
 		SysRoot: t.TempDir(), Tamper: &hal.Pin{Line: "TAMPER"}, Dock: &hal.Pin{Line: "DOCK"},
 		OpenLine: func(p hal.Pin) (hal.Line, error) {
