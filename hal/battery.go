@@ -35,7 +35,7 @@ type Battery interface {
 	// the reading.
 	//
 	// Read returns within a few seconds, whatever the hardware does, and at once when ctx ends. The error wraps
-	// ErrGone, ErrHung or ErrUnusable, or is ctx's own.
+	// ErrGone, ErrHung, ErrTaken, ErrDenied or ErrUnusable, or is ctx's own.
 	Read(ctx context.Context) (*wire.Battery, error)
 }
 
@@ -43,12 +43,6 @@ type Battery interface {
 type noter interface {
 	// Note returns it in a few words of the driver's own, or nothing.
 	Note() string
-}
-
-// rawer is a Battery that keeps what its last reading was made from.
-type rawer interface {
-	// Raw returns it for a technician to read, or nothing.
-	Raw() string
 }
 
 // batteryDriver finds batteries in one way. What it lists may differ from call to call, as batteries come and go; the

@@ -28,6 +28,7 @@ const (
 	batteryPart   = "battery"
 	batteryPrefix = batteryPart + "/"
 	profileDriver = "profile"
+	gaugeDriver   = "gauge" // each gauge is known by its chip
 )
 
 // Profile says where the parts of a terminal are.
@@ -101,12 +102,12 @@ func Open(p Profile) *Board {
 		drivers: []batteryDriver{
 			{kernelDriver, power.Batteries},
 			{profileDriver, func(context.Context) ([]Battery, error) { return p.Batteries, nil }},
+			{gaugeDriver, newGauges(p).list},
 		},
 		modems:   newModems(p),
 		contacts: newContacts(p),
 		parts:    make(map[string]Part),
 	}
-	b.drivers = append(b.drivers, gaugeDrivers(p)...)
 	if p.Unusable {
 		b.parts[boardPart] = Part{Name: boardPart, Driver: profileDriver, Detail: "its profile can't be used"}
 	} else if p.Board != "" {
@@ -192,8 +193,8 @@ func (b *Board) Batteries(ctx context.Context) []*wire.Battery {
 // partOf returns what is to be told of a battery after an attempt to read it.
 func partOf(d batteryDriver, battery Battery, err error) Part {
 	part := Part{Name: cleanName(batteryPrefix + battery.Name()), Driver: d.name, OK: err == nil}
-	if r, ok := battery.(rawer); ok {
-		part.Raw = r.Raw()
+	if g, ok := battery.(*Gauge); ok {
+		part.Driver, part.Raw = g.chip.name, g.Raw()
 	}
 	if err != nil {
 		part.Detail = reason(err)

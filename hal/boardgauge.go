@@ -22,22 +22,22 @@ type GaugeAt struct {
 	Address uint16
 }
 
-// gaugeDrivers returns a driver for each chip: of the gauges that the profile names, and of those that the kernel lists
-// and has no driver for.
-func gaugeDrivers(p Profile) []batteryDriver {
-	sys := sysfs(p.SysRoot)
-	var drivers []batteryDriver
-	for _, chip := range GaugeChips() {
-		var named []placedGauge
-		for _, at := range p.Gauges {
-			if at.Chip.name == chip.name {
-				named = append(named, placeGauge(sys, at))
-			}
-		}
-		listed := &listedGauges{sys: sys, chip: chip, known: make(map[string]placedGauge), named: named}
-		drivers = append(drivers, batteryDriver{chip.name, listed.list})
+// gauges are the gauges of a board: those that its profile names, and those that the kernel knows of, from the device tree or ACPI,
+// and has no driver for. No bus is searched: what has the address may be something else, and to ask is to write.
+type gauges struct {
+	sys   fs.FS
+	named []placedGauge
+
+	mu    sync.Mutex             // guards known
+	known map[string]placedGauge // by their directory, those that were listed at the last call
+}
+
+func newGauges(p Profile) *gauges {
+	g := &gauges{sys: sysfs(p.SysRoot), known: make(map[string]placedGauge)}
+	for _, at := range p.Gauges {
+		g.named = append(g.named, placeGauge(g.sys, at))
 	}
-	return drivers
+	return g
 }
 
 // placedGauge is a gauge and its place.
@@ -56,63 +56,59 @@ func placeGauge(sys fs.FS, at GaugeAt) placedGauge {
 	return placedGauge{NewGauge(at.Name, at.Chip, at.Address, i2cOpener(sys, at.Bus)), at.Bus}
 }
 
-// listedGauges are the gauges of one chip: those of the profile, and those that the kernel knows of, from the device tree or
-// ACPI, and has no driver for. No bus is searched: what has the address may be something else, and to ask is to write.
-type listedGauges struct {
-	sys   fs.FS
-	chip  GaugeChip
-	named []placedGauge
-
-	mu    sync.Mutex             // guards known
-	known map[string]placedGauge // by their directory, those that were listed at the last call
-}
-
 // list returns the gauges that the kernel's drivers do not have.
-func (l *listedGauges) list(context.Context) ([]Battery, error) {
+func (g *gauges) list(context.Context) ([]Battery, error) {
 	var list []Battery
 	taken := make(map[string]bool)
-	for _, g := range l.named {
-		if driven(l.sys, g.bus, g.address) {
+	for _, named := range g.named {
+		if driven(g.sys, named.bus, named.address) {
 			continue
 		}
-		if number, err := i2cNumber(l.sys, g.bus); err == nil {
-			taken[i2cDirectory(number, g.address)] = true
+		if number, err := i2cNumber(g.sys, named.bus); err == nil {
+			taken[i2cDirectory(number, named.address)] = true
 		}
-		list = append(list, g.Gauge)
+		list = append(list, named.Gauge)
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	now := make(map[string]placedGauge)
-	for _, dir := range l.directories() {
-		bus, address, ok := parseDirectory(dir)
-		if !ok || taken[dir] || driven(l.sys, bus, address) {
+	for _, at := range g.listed() {
+		dir := at.Name
+		if taken[dir] || driven(g.sys, at.Bus, at.Address) {
 			continue
 		}
-		g, known := l.known[dir]
+		listed, known := g.known[dir]
 		if !known {
-			g = placeGauge(l.sys, GaugeAt{Chip: l.chip, Bus: bus, Address: address})
+			at.Name = ""
+			listed = placeGauge(g.sys, at)
 		}
-		now[dir] = g
-		list = append(list, g.Gauge)
+		now[dir] = listed
+		list = append(list, listed.Gauge)
 	}
-	l.known = now
+	g.known = now
 	return list, nil
 }
 
-// directories returns what the kernel lists under a name of the chip.
-func (l *listedGauges) directories() []string {
-	entries, err := fs.ReadDir(l.sys, i2cDevices)
+// listed returns what the kernel lists under the name of a chip. Each is called by its directory.
+func (g *gauges) listed() []GaugeAt {
+	entries, err := fs.ReadDir(g.sys, i2cDevices)
 	if err != nil {
 		return nil
 	}
-	var found []string
+	var found []GaugeAt
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "i2c-") {
+		bus, address, ok := parseDirectory(e.Name())
+		if !ok {
 			continue
 		}
-		name, err := fs.ReadFile(l.sys, path.Join(i2cDevices, e.Name(), "name"))
-		if err == nil && l.chip.called(parseText(name)) {
-			found = append(found, e.Name())
+		name, err := fs.ReadFile(g.sys, path.Join(i2cDevices, e.Name(), "name"))
+		if err != nil {
+			continue
+		}
+		for _, chip := range GaugeChips() {
+			if chip.called(parseText(name)) {
+				found = append(found, GaugeAt{Name: e.Name(), Chip: chip, Bus: bus, Address: address})
+			}
 		}
 	}
 	return found
