@@ -48,7 +48,11 @@ func (k *keeper) serve(l link) error {
 		if k.lanes[key] == nil {
 			k.lanes[key] = &kept{}
 		}
-		w.Watermarks = append(w.Watermarks, &wire.Watermark{Through: k.lanes[key].through})
+		mark := &wire.Watermark{Through: k.lanes[key].through}
+		if l.GetLane() == wire.Lane_LANE_LEDGER && mark.GetThrough() > 0 {
+			mark.Chain = slices.Clone(k.lanes[key].chain[:8])
+		}
+		w.Watermarks = append(w.Watermarks, mark)
 	}
 	k.mu.Unlock()
 	if err := l.Send(&wire.ToTerminal{Message: &wire.ToTerminal_Welcome{Welcome: w}}); err != nil {

@@ -24,13 +24,11 @@ func TestUnreadableQueueKeepsItsStream(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for {
-			m, err := l.Recv()
-			if err != nil {
-				return err
-			}
-			return status.Errorf(codes.Internal, "%v came out of a queue that can't be read", h.GetLanes()[m.GetBatch().GetLaneIndex()])
+		m, err := l.Recv()
+		if err != nil {
+			return err
 		}
+		return status.Errorf(codes.Internal, "%v came out of a queue that can't be read", h.GetLanes()[m.GetBatch().GetLaneIndex()])
 	}), func(o *uplink.Options) { o.Log = zerolog.New(&log) })
 	b.add(5)
 	if err := b.queue.Close(); err != nil {
