@@ -168,7 +168,49 @@ func TestOtherChainIsAnAlarmAndNotALoss(t *testing.T) {
 	b.add(3)
 	b.run()
 	eventually(t, "the alarm", func() bool { return b.alarmed(wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH) })
-	eventually(t, "the records to count as stored", func() bool { return b.queue.Lanes()[0].Acked == 3 })
+	if l := b.queue.Lanes()[0]; l.Acked != 0 || l.Depth() != 3 {
+		t.Errorf("the queue believed it: %+v", l)
+	}
+}
+
+// A welcome that can't show the chain of what it claims to have takes nothing out of the queue.
+func TestWelcomeWithoutProofIsNotBelieved(t *testing.T) {
+	for name, mark := range map[string]*wire.Watermark{
+		"no chain":           {Through: 3},
+		"another chain":      {Through: 3, Chain: []byte("LIARLIAR")},
+		"far beyond the end": {Through: 1 << 63},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBench(t, serveScript(t, func(l link) error {
+				m, err := l.Recv()
+				if err != nil {
+					return err
+				}
+				w := &wire.Welcome{}
+				for _, lane := range m.GetHello().GetLanes() {
+					w.Watermarks = append(w.Watermarks, &wire.Watermark{})
+					if lane.GetNext() == 4 {
+						w.Watermarks[len(w.Watermarks)-1] = mark
+					}
+				}
+				if err := l.Send(&wire.ToTerminal{Message: &wire.ToTerminal_Welcome{Welcome: w}}); err != nil {
+					return err
+				}
+				_, err = l.Recv()
+				return err
+			}), nil)
+			b.add(3)
+			kind := wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH
+			if mark.GetThrough() > 3 {
+				kind = wire.AuditKind_AUDIT_KIND_FALSE_ACK
+			}
+			b.run()
+			eventually(t, "the alarm", func() bool { return b.alarmed(kind) })
+			if l := b.queue.Lanes()[0]; l.Acked != 0 || l.Depth() < 3 {
+				t.Errorf("the queue believed it: %+v", l)
+			}
+		})
+	}
 }
 
 func TestRefusedRecordIsQuarantined(t *testing.T) {

@@ -16,6 +16,8 @@ type cursor struct {
 	pack  packing.Packer
 	mum   int // acks in a row that said nothing of the chain
 
+	doubted bool // the backend's chain was another: nothing leaves the queue; the receiver alone uses it
+
 	mu       sync.Mutex // guards everything below
 	sent     uint64     // everything up to here was sent
 	acked    uint64     // everything up to here was acknowledged

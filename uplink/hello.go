@@ -3,6 +3,8 @@ package uplink
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"google.golang.org/grpc"
 
@@ -69,15 +71,13 @@ func (s *session) welcomed(ctx context.Context, w *wire.Welcome, states []buffer
 	s.packing = w.GetPacking() >= 1
 	for i, mark := range w.GetWatermarks() {
 		c, held := s.lanes[i], states[i]
-		if mark.GetThrough() >= held.Next {
-			s.alarm(held.LaneID, wire.AuditKind_AUDIT_KIND_FALSE_ACK)
-		}
 		if held.Lane == buffer.Ledger && mark.GetThrough() < held.Acked {
 			s.Log.Error().Uint64("from", mark.GetThrough()+1).Uint64("to", held.Acked).Msg("backend has lost ledger records that it had acknowledged")
 			s.alarm(held.LaneID, wire.AuditKind_AUDIT_KIND_BACKEND_FORGOT)
 			s.Queue.Rewind(held.LaneID, mark.GetThrough())
 		}
-		if err := s.Queue.Ack(ctx, held.LaneID, mark.GetThrough(), nil); err != nil {
+		current := !slices.ContainsFunc(states[i+1:], func(l buffer.LaneState) bool { return l.Lane == held.Lane })
+		if err := s.believe(ctx, held, mark, current); err != nil {
 			return err
 		}
 		c.acked = min(mark.GetThrough(), held.Next-1)
@@ -94,4 +94,29 @@ func (s *session) welcomed(ctx context.Context, w *wire.Welcome, states []buffer
 	}
 	s.Log.Info().Str("backend", s.Backend).Msg("uplink is up")
 	return nil
+}
+
+// believe takes a watermark over, if it can be true: below the next seq, and in the ledger lane with the chain to show for
+// it. What a false one covers is not sent in this session, and stays in the queue. In the current epoch, nobody can have
+// more than this process has given, and the session ends; of an earlier one, the file may be an old copy.
+func (s *session) believe(ctx context.Context, held buffer.LaneState, mark *wire.Watermark, current bool) error {
+	if mark.GetThrough() >= held.Next {
+		s.alarm(held.LaneID, wire.AuditKind_AUDIT_KIND_FALSE_ACK)
+		if current {
+			return fmt.Errorf("%w: welcome says %d of %v, the last one is %d", buffer.ErrFalseAck, mark.GetThrough(), held.LaneID, held.Next-1)
+		}
+		return nil
+	}
+	whole := held.Oldest <= held.Acked+1 && s.comparable(held.LaneID, mark.GetThrough()) // else the chains are apart
+	if held.Lane == buffer.Ledger && mark.GetThrough() > held.Acked && whole {
+		proven, err := s.proven(held.LaneID, mark.GetThrough(), mark.GetChain())
+		if err != nil {
+			return err
+		}
+		if !proven {
+			s.alarm(held.LaneID, wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH)
+			return nil
+		}
+	}
+	return s.Queue.Ack(ctx, held.LaneID, mark.GetThrough(), nil)
 }

@@ -112,12 +112,16 @@ func TestBackendThatNeverTellsItsChain(t *testing.T) {
 		}
 	}), func(o *uplink.Options) { o.BatchBytes = 1 })
 	b.run()
-	for i := range 16 {
+	for i := range 15 {
 		if b.alarmed(wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH) {
 			t.Fatalf("it is alarmed after %d acks", i)
 		}
 		b.add(1)
 		flushed(t, b)
 	}
+	b.add(1)
 	eventually(t, "the alarm", func() bool { return b.alarmed(wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH) })
+	if l := b.queue.Lanes()[0]; l.Depth() == 0 {
+		t.Errorf("the queue believed it: %+v", l)
+	}
 }

@@ -41,13 +41,13 @@ func (s *session) acknowledge(ctx context.Context, ack *wire.Ack) error {
 		s.alarm(c.id, wire.AuditKind_AUDIT_KIND_FALSE_ACK)
 		return err
 	}
-	compare := landed.exact && c.id.Lane == buffer.Ledger && s.comparable(c.id, ack.GetThrough())
-	if compare && !c.agrees(landed.chain[:], ack.GetChain(), s.packing) {
-		// The records are stored, and stay stored: this is for people to look at.
-		s.alarm(c.id, wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH)
-	}
-	if err := s.Queue.Ack(ctx, c.id, ack.GetThrough(), rejects); err != nil {
+	if err := s.compare(c, ack, landed); err != nil {
 		return err
+	}
+	if !c.doubted {
+		if err := s.Queue.Ack(ctx, c.id, ack.GetThrough(), rejects); err != nil {
+			return err
+		}
 	}
 	if landed.batches == 0 {
 		return nil // nothing new: the backend still owes what it owed
@@ -64,6 +64,25 @@ func (s *session) acknowledge(ctx context.Context, ack *wire.Ack) error {
 	select {
 	case s.acks <- struct{}{}:
 	default:
+	}
+	return nil
+}
+
+// compare holds the backend's chain, as an ack tells it, to the terminal's. Where they differ, people have to look at it: the
+// lane goes on, and from here on nothing of it leaves the queue in this session.
+func (s *session) compare(c *cursor, ack *wire.Ack, landed landing) (err error) {
+	if c.id.Lane != buffer.Ledger || ack.GetThrough() < landed.from || !s.comparable(c.id, ack.GetThrough()) {
+		return nil
+	}
+	agrees := false
+	if landed.exact {
+		agrees = c.agrees(landed.chain[:], ack.GetChain(), s.packing)
+	} else if agrees, err = s.proven(c.id, ack.GetThrough(), ack.GetChain()); err != nil {
+		return err
+	}
+	if !agrees {
+		c.doubted = true
+		s.alarm(c.id, wire.AuditKind_AUDIT_KIND_CHAIN_MISMATCH)
 	}
 	return nil
 }
