@@ -7,12 +7,8 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-const (
-	// maxRecords is how many records a batch may hold.
-	maxRecords = 1000
-	// telemetryBatch is the most payload in a telemetry batch.
-	telemetryBatch = 64 << 10
-)
+// maxRecords is how many records a batch may hold.
+const maxRecords = 1000
 
 // sendBatch sends the next batch of one lane, if there is anything to send.
 func (s *session) sendBatch(c *cursor) (bool, error) {
@@ -53,7 +49,7 @@ func (s *session) nextBatch(c *cursor) (*wire.Batch, flight) {
 	end := flight{last: from - 1}
 	if len(records) > 0 {
 		batch.FirstSeq = records[0].Seq
-		end = flight{records[len(records)-1].Seq, records[len(records)-1].Chain}
+		end.last, end.chain = records[len(records)-1].Seq, records[len(records)-1].Chain
 		for _, r := range records {
 			batch.Records = append(batch.Records, r.Payload)
 		}
@@ -77,7 +73,7 @@ func (s *session) batchSize(lane buffer.Lane) int {
 	if lane == buffer.Ledger {
 		return s.BatchBytes
 	}
-	size := min(s.BatchBytes, telemetryBatch)
+	size := min(s.BatchBytes, s.pace.batch())
 	if room, limited := s.room(); limited {
 		size = int(min(int64(size), payloadOf(room)))
 	}

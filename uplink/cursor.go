@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"sync"
+	"time"
 
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/uplink/packing"
@@ -28,6 +29,7 @@ type cursor struct {
 type flight struct {
 	last  uint64
 	chain [buffer.ChainLength]byte
+	since time.Time
 }
 
 // next returns the first seq that was not sent.
@@ -42,6 +44,7 @@ func (c *cursor) depart(f flight) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.sent = f.last
+	f.since = time.Now()
 	c.inFlight = append(c.inFlight, f)
 }
 
@@ -51,6 +54,7 @@ type landing struct {
 	batches int                      // how many ended
 	chain   [buffer.ChainLength]byte // the terminal's own chain at the end of the last of them
 	exact   bool                     // the ack ends where that one does
+	since   time.Time                // when the last of them was sent; zero when none was
 }
 
 // land takes the batches that an ack covers out of flight. It fails when something was never sent.
@@ -62,7 +66,8 @@ func (c *cursor) land(through uint64) (landing, error) {
 		return l, fmt.Errorf("%w: %v through %d, sent through %d", errFalseAck, c.id, through, c.sent)
 	}
 	for l.batches < len(c.inFlight) && c.inFlight[l.batches].last <= through {
-		l.chain, l.exact = c.inFlight[l.batches].chain, c.inFlight[l.batches].last == through
+		f := c.inFlight[l.batches]
+		l.chain, l.exact, l.since = f.chain, f.last == through, f.since
 		l.batches++
 	}
 	c.inFlight = c.inFlight[l.batches:]

@@ -3,6 +3,7 @@ package uplink
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/uplink/wire"
@@ -51,6 +52,9 @@ func (s *session) acknowledge(ctx context.Context, ack *wire.Ack) error {
 	}
 	if landed.batches == 0 {
 		return nil // nothing new: the backend still owes what it owed
+	}
+	if c.id.Lane == buffer.Telemetry {
+		s.pace.took(time.Since(landed.since))
 	}
 	s.owing.Lock()
 	if s.idle() {

@@ -10,7 +10,7 @@ import (
 
 const (
 	// telemetryInFlight is how many batches of telemetry may be on their way. Together they are what a ledger record may
-	// have to wait for on a slow link.
+	// have to wait for on a slow link: see [pace].
 	telemetryInFlight = 2
 	// lookAgain is the longest that held telemetry waits for the next look at the clock, which somebody may have set.
 	lookAgain = 10 * time.Minute

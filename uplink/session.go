@@ -40,6 +40,7 @@ type session struct {
 	acks   chan struct{} // a token when an ack has made room in the window
 
 	packing bool // the backend reads packed records
+	pace    *pace
 
 	asked     *int64  // Hello.clock.boot_ms
 	roundTrip *uint32 // milliseconds from then to the Welcome, until the backend was told
@@ -82,7 +83,7 @@ func (c *Client) session(ctx context.Context) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 
-	s := &session{Client: c, secure: secure, acks: make(chan struct{}, 1)}
+	s := &session{Client: c, secure: secure, acks: make(chan struct{}, 1), pace: newPace()}
 	s.stall = time.AfterFunc(c.StallAfter, func() { cancel(errStalled) })
 	defer s.stall.Stop()
 	if err := s.open(ctx, conn); err != nil {
