@@ -118,7 +118,7 @@ func (q *Queue) transact(batch []*op) (*commit, error) {
 			}
 		}()
 		var err error
-		if c.tx, err = q.db.Begin(false); err != nil {
+		if c.tx, err = q.begin(false); err != nil {
 			return err
 		}
 		if c.mustPour(batch) {

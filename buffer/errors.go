@@ -90,6 +90,9 @@ func is(err error, number syscall.Errno) bool {
 // isDamaged reports whether err, from opening the file, says that its contents can't be used, rather than that it
 // can't be reached.
 func isDamaged(err error) bool {
+	if err == nil {
+		return false
+	}
 	if errors.Is(err, errDamaged) {
 		return true
 	}
@@ -100,13 +103,16 @@ func isDamaged(err error) bool {
 // errDamaged marks a file whose pages or buckets make no sense.
 var errDamaged = errors.New("queue file is damaged")
 
-// guarded calls fn and turns a panic of bbolt, which is how it meets damaged pages, into errDamaged.
+// errPanicked marks a file that bbolt has met with a panic.
+var errPanicked = fmt.Errorf("%w", errDamaged)
+
+// guarded calls fn and turns a panic of bbolt, which is how it meets damaged pages, into errPanicked.
 func guarded(fn func() error) (err error) {
 	// A page that is no longer there, since the file was cut short, is a fault.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: %v", errDamaged, r)
+			err = fmt.Errorf("%w: %v", errPanicked, r)
 		}
 	}()
 	return fn()

@@ -63,22 +63,32 @@ func createFile(path, terminal string) error {
 // openFile opens or creates the queue file and makes sure that its layout is known. mapSize is how much address space
 // is set aside, so that growing up to it never has to wait for a reader.
 func openFile(path string, mapSize int64, terminal string) (*bolt.DB, error) {
+	db, _, err := openHandle(path, mapSize, terminal)
+	return db, err
+}
+
+// openHandle is openFile. It returns the open file, which belongs to the database, as well: see [closeFile].
+func openHandle(path string, mapSize int64, terminal string) (db *bolt.DB, handle *os.File, err error) {
 	if _, err := os.Stat(path); err == nil {
 		if err := verify(path); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	var db *bolt.DB
-	err := guarded(func() (err error) {
+	err = guarded(func() (err error) {
 		db, err = bolt.Open(path, 0o600, &bolt.Options{
 			Timeout:         lockTimeout,
 			FreelistType:    bolt.FreelistMapType,
 			InitialMmapSize: int(mapSize),
+			OpenFile: func(name string, flag int, mode os.FileMode) (*os.File, error) {
+				f, err := os.OpenFile(name, flag, mode)
+				handle = f
+				return f, err
+			},
 		})
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	db.AllocSize = growStep
 	if tx, err := db.Begin(true); err == nil {
@@ -86,9 +96,9 @@ func openFile(path string, mapSize int64, terminal string) (*bolt.DB, error) {
 	}
 	if err := guarded(func() error { return prepared(db, terminal) }); err != nil {
 		_ = db.Close()
-		return nil, err
+		return nil, nil, err
 	}
-	return db, nil
+	return db, handle, nil
 }
 
 // makeDir makes a directory and what leads to it, for a file that is not there yet. When it returns nil, power cuts leave

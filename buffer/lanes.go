@@ -3,6 +3,7 @@ package buffer
 import (
 	"encoding/binary"
 	"fmt"
+	"os"
 	"slices"
 
 	bolt "go.etcd.io/bbolt"
@@ -102,6 +103,7 @@ type loaded struct {
 	held        *overlay // what the journal holds
 	journaled   bool     // it has a journal
 	created     bool     // it was made just now
+	handle      *os.File // of the file
 	pourFirst   bool     // the journal can't be gone on with before the file has taken it over
 }
 

@@ -41,7 +41,7 @@ func (c *commit) pour() error {
 	if err != nil {
 		return err
 	}
-	if c.tx, err = c.q.db.Begin(true); err != nil {
+	if c.tx, err = c.q.begin(true); err != nil {
 		return err
 	}
 	c.poured = true
@@ -66,7 +66,10 @@ const pourRows = 512
 func (c *commit) pourAhead(o *overlay) ([]rowName, error) {
 	names := slices.Sorted(maps.Keys(o.rows)) // a leaf takes what comes in order at its end
 	for len(names) > pourRows {
-		err := c.q.db.Update(func(tx *bolt.Tx) error { return c.storeRows(tx, o, names[:pourRows]) })
+		err := c.q.metasThere()
+		if err == nil {
+			err = c.q.db.Update(func(tx *bolt.Tx) error { return c.storeRows(tx, o, names[:pourRows]) })
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -40,10 +40,12 @@ type Queue struct {
 	stop   chan struct{} // closed to end the keeper
 	kept   chan struct{} // closed when the keeper has ended
 
-	file    sync.RWMutex // held for reading while a transaction is open, and to write db and journal
-	db      *bolt.DB     // nil while the file can't be used
-	journal *journal     // nil while there is none
-	origin  os.FileInfo  // of the file in db
+	file     sync.RWMutex // held for reading while a transaction is open, and to write db and journal
+	db       *bolt.DB     // nil while the file can't be used
+	journal  *journal     // nil while there is none
+	origin   os.FileInfo  // of the file in db
+	handle   *os.File     // db's
+	pageSize int          // db's
 
 	resident resident
 	backing  backing
@@ -120,6 +122,14 @@ func (q *Queue) view(fn func(tx *bolt.Tx, held *overlay) error) error {
 	if err := q.ensureOpen(); err != nil {
 		return err
 	}
+	err := q.viewOpen(fn)
+	if isDamaged(err) {
+		q.fail(err) // the next opening salvages what there is
+	}
+	return err
+}
+
+func (q *Queue) viewOpen(fn func(tx *bolt.Tx, held *overlay) error) error {
 	q.file.RLock()
 	defer q.file.RUnlock()
 	if q.db == nil {
@@ -145,7 +155,7 @@ func (q *Queue) view(fn func(tx *bolt.Tx, held *overlay) error) error {
 func (q *Queue) beginView() (*bolt.Tx, *overlay, error) {
 	q.turn.RLock()
 	defer q.turn.RUnlock()
-	tx, err := q.db.Begin(false)
+	tx, err := q.begin(false)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return tx, q.held, err

@@ -80,9 +80,9 @@ func (q *Queue) open() error {
 		q.origin, err = os.Stat(q.opts.Path)
 	}
 	if err != nil {
-		return classify("write to queue "+q.opts.Path, errors.Join(err, db.Close(), q.closeJournal()))
+		return classify("write to queue "+q.opts.Path, errors.Join(err, closeFile(db, lanes.handle, err), q.closeJournal()))
 	}
-	q.db = db
+	q.db, q.handle, q.pageSize = db, lanes.handle, db.Info().PageSize
 	q.adopt(lanes)
 	q.backing.bytes = 0
 	return guarded(func() error {
@@ -149,13 +149,13 @@ func (q *Queue) load() (*bolt.DB, *loaded, error) {
 			return nil, nil, err
 		}
 	}
-	db, err := openFile(q.opts.Path, q.opts.MaxSize, q.opts.Terminal)
+	db, handle, err := openHandle(q.opts.Path, q.opts.MaxSize, q.opts.Terminal)
 	if errors.Is(err, errOldFormat) {
 		if err := guarded(func() error { return migrate(q.opts.Path) }); err != nil {
 			return nil, nil, err
 		}
 		q.log.Info().Int("format", formatVersion).Msg("queue file was migrated")
-		db, err = openFile(q.opts.Path, q.opts.MaxSize, q.opts.Terminal)
+		db, handle, err = openHandle(q.opts.Path, q.opts.MaxSize, q.opts.Terminal)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -166,10 +166,10 @@ func (q *Queue) load() (*bolt.DB, *loaded, error) {
 		l, err = q.lanesOf(db)
 	}
 	if err != nil {
-		_ = db.Close()
+		_ = closeFile(db, handle, err)
 		return nil, nil, err
 	}
-	l.created = created
+	l.created, l.handle = created, handle
 	return db, l, nil
 }
 
@@ -228,7 +228,7 @@ func (q *Queue) fail(err error) {
 	q.log.Error().Err(err).Msg("queue commit failed")
 	q.file.Lock()
 	if q.db != nil {
-		if closeErr := guarded(q.db.Close); closeErr != nil {
+		if closeErr := closeFile(q.db, q.handle, err); closeErr != nil {
 			q.log.Error().Err(closeErr).Msg("queue file did not close")
 		}
 		q.db = nil

@@ -27,7 +27,7 @@ func (q *Queue) fileSize() int64 {
 	if q.db == nil {
 		return 0
 	}
-	tx, err := q.db.Begin(false)
+	tx, err := q.begin(false)
 	if err != nil {
 		return 0
 	}

@@ -56,6 +56,9 @@ func (q *Queue) putFileBack() error {
 	}
 	unfinished := q.opts.Path + createSuffix
 	err := guarded(func() error {
+		if err := q.metasThere(); err != nil {
+			return err
+		}
 		return q.db.View(func(tx *bolt.Tx) error { return copySynced(tx, unfinished) })
 	})
 	if err == nil {
