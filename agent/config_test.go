@@ -212,6 +212,8 @@ func TestEverySettingIsExplained(t *testing.T) {
 		"uplink.time_zone":        "may be empty, and is only a warning when it does not exist",
 		"uplink.proxy":            "a proxy can only be read",
 		"uplink.proxy_ca":         "may be empty",
+		"hardware.modem_profile":  "may be empty",
+		"hardware.system_bus":     "may be empty",
 		"loyalty.member_key_file": "may be empty",
 	}
 	for section := range reflect.TypeFor[Config]().Fields() {
