@@ -91,16 +91,22 @@ func (s *session) compare(c *cursor, ack *wire.Ack, landed landing) (err error) 
 	return nil
 }
 
-// rejects returns the records that an ack refuses by name. They must be among those that it is the first to cover.
+// rejects returns the records that an ack refuses by name: in order, and among those that it is the first to cover.
 func (s *session) rejects(c *cursor, ack *wire.Ack, landed landing) ([]buffer.Reject, error) {
-	rejects := make([]buffer.Reject, 0, len(ack.GetRejects()))
-	for _, r := range ack.GetRejects() {
-		if r.GetSeq() < landed.from || r.GetSeq() > ack.GetThrough() {
-			return nil, fmt.Errorf("%w: %v refuses %d, between %d and %d", errFalseAck, c.id, r.GetSeq(), landed.from, ack.GetThrough())
-		}
-		s.Log.Error().Stringer("lane", c.id).Uint64("seq", r.GetSeq()).Stringer("reason", r.GetReason()).Msg("backend refused a record; it goes to quarantine")
-		rejects = append(rejects, buffer.Reject{Seq: r.GetSeq(), Reason: uint8(r.GetReason())})
+	if len(ack.GetRejects()) == 0 {
+		return nil, nil
 	}
+	rejects := make([]buffer.Reject, 0, min(len(ack.GetRejects()), maxRecords))
+	next := landed.from
+	for _, r := range ack.GetRejects() {
+		if r.GetSeq() < next || r.GetSeq() > ack.GetThrough() {
+			return nil, fmt.Errorf("%w: %v refuses %d, between %d and %d", errFalseAck, c.id, r.GetSeq(), next, ack.GetThrough())
+		}
+		next = r.GetSeq() + 1
+		rejects = append(rejects, buffer.Reject{Seq: r.GetSeq(), Reason: uint8(min(max(r.GetReason(), 0), 255))})
+	}
+	s.Log.Error().Stringer("lane", c.id).Int("records", len(rejects)).Uint64("first_seq", rejects[0].Seq).Stringer("reason", ack.GetRejects()[0].GetReason()).
+		Msg("backend refused records; they go to quarantine")
 	return rejects, nil
 }
 

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"testing"
 
 	"google.golang.org/grpc/codes"
@@ -49,5 +51,45 @@ func TestPackedBatchesRefused(t *testing.T) {
 			term.send(make())
 			term.refused(codes.InvalidArgument)
 		})
+	}
+}
+
+// However many batches one ack is for, at most fifteen acks in a row leave the chain out.
+func TestChainIsToldInEverySixteenthAck(t *testing.T) {
+	const batches, size = 600, 20
+	term := start(t).connect("m1", "t1")
+	term.hello(greeting("t1"))
+	term.welcome()
+	var chain [32]byte
+	var packer packing.Packer
+	for n := range uint64(batches) {
+		b := readings(t, 1+n*size, size)
+		b.LaneIndex = 0
+		for i, r := range b.Records {
+			d := sha256.New()
+			d.Write(chain[:])
+			d.Write(binary.BigEndian.AppendUint64(nil, b.FirstSeq+uint64(i)))
+			d.Write(r)
+			chain = [32]byte(d.Sum(nil))
+		}
+		b.Chain = append([]byte(nil), chain[:8]...)
+		if b.Packed = packer.Pack(b.Records); b.Packed != nil {
+			b.Records = nil
+		}
+		term.send(b)
+	}
+	silent, acks := 0, 0
+	for through := uint64(0); through < batches*size; acks++ {
+		a := term.ack()
+		through = a.GetThrough()
+		if silent++; len(a.GetChain()) > 0 {
+			silent = 0
+		}
+		if silent > 15 {
+			t.Fatalf("%d acks in a row without the chain", silent)
+		}
+	}
+	if acks == batches {
+		t.Log("no ack was for more than one batch")
 	}
 }

@@ -304,6 +304,7 @@ func (s *stream) records(b *wire.Batch) ([][]byte, error) {
 // acknowledge sends one ack for each lane that has results.
 func (s *stream) acknowledge(batches []eventlog.Batch, places []uint32, results []eventlog.Result) error {
 	acks := make([]*wire.Ack, len(s.lanes))
+	last := make([]int, len(s.lanes)) // of the results that a lane's ack is for
 	for i, r := range results {
 		place := places[i]
 		ack := acks[place]
@@ -311,8 +312,7 @@ func (s *stream) acknowledge(batches []eventlog.Batch, places []uint32, results 
 			ack = &wire.Ack{LaneIndex: place}
 			acks[place] = ack
 		}
-		ack.Through = r.Through
-		ack.Chain = s.told[place].chain(batches[i].Chain, short(s.lanes[place].Lane, r.Chain))
+		ack.Through, last[place] = r.Through, i
 		for _, reject := range r.Rejects {
 			ack.Rejects = append(ack.Rejects, &wire.Reject{Seq: reject.Seq, Reason: reject.Reason})
 		}
@@ -325,10 +325,12 @@ func (s *stream) acknowledge(batches []eventlog.Batch, places []uint32, results 
 			s.logger.Error().Uint64("through", r.Through).Msg("terminal's hash chain differs from the backend's")
 		}
 	}
-	for _, ack := range acks {
+	for place, ack := range acks {
 		if ack == nil {
 			continue
 		}
+		i := last[place]
+		ack.Chain = s.told[place].chain(batches[i].Chain, short(s.lanes[place].Lane, results[i].Chain))
 		if err := s.server.Send(&wire.ToTerminal{Message: &wire.ToTerminal_Ack{Ack: ack}}); err != nil {
 			return err
 		}
