@@ -100,6 +100,9 @@ that is wrong. A file that it names and that does not exist is a warning.`,
 			}
 			for _, absent := range cfg.missing() {
 				fmt.Fprintf(cmd.ErrOrStderr(), "warning: %v\n", absent)
+				if hint := absent.Hint(); hint != "" {
+					fmt.Fprintf(cmd.ErrOrStderr(), "hint: %s\n", hint)
+				}
 			}
 			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s: ok\n", args[0])
 			return err

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/uplink/cli"
 )
 
@@ -112,7 +113,10 @@ func (f *configFile) missing() []*settingError {
 		}
 	}
 	_, err := f.boardStore().Load(f.Hardware.Board)
-	ck.that(err == nil, "hardware.board", fmt.Sprint(err))
+	if wrong, ok := errors.AsType[*hal.ProfileError](err); ok {
+		ck.that(false, "hardware.board", wrong.Error())
+		ck.found[len(ck.found)-1].hint = wrong.Hint()
+	}
 	_, err = time.LoadLocation(f.Uplink.TimeZone)
 	ck.that(err == nil, "uplink.time_zone", "no such zone on this machine; the system's is used")
 	return ck.found
