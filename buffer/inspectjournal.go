@@ -45,6 +45,8 @@ func (f *File) readHeld() error {
 		return err
 	case got.generation > generation && (generation > 0 || len(f.Lanes()) > 0):
 		f.journal = fmt.Errorf("it is newer than the file: of generation %d, the file waits for %d", got.generation, generation)
+	case f.meta(metaJournaled) != nil && info.Size() < journalSizeOf(f.meta(metaJournaled)):
+		f.journal = errors.New("it is cut short")
 	case got.damaged:
 		f.journal = errors.New("a frame is missing among those that are there")
 	}

@@ -74,7 +74,12 @@ func (j *journal) allocate() error {
 	zeros := make([]byte, framePage)
 	for at := have; at < j.size; at += framePage {
 		if _, err := j.file.WriteAt(zeros, at); err != nil {
-			return errors.Join(err, j.file.Truncate(info.Size())) // the queue file needs the room
+			err = errors.Join(err, j.file.Truncate(info.Size())) // the queue file needs the room
+			if have == 0 || !errors.Is(classify("make the journal larger", err), ErrFull) {
+				return err
+			}
+			j.size = have // what it holds counts, whatever its size
+			return nil
 		}
 	}
 	if err := j.file.Sync(); err != nil {
@@ -251,6 +256,14 @@ func readFrame(r io.ReaderAt, at, size int64, generation uint64) (frame, error) 
 		return frame{}, err
 	}
 	return parseFrame(b)
+}
+
+// journalSizeOf reads how large the file's journal is at least, in bytes, from its meta bucket.
+func journalSizeOf(v []byte) int64 {
+	if len(v) != 8 {
+		return journalMin // what the first files with a journal have told is only that there is one
+	}
+	return int64(min(binary.BigEndian.Uint64(v), journalMax))
 }
 
 // generationOf reads the first generation that the queue file does not have from its meta bucket.

@@ -483,6 +483,47 @@ func TestFilesTakenAwayUnderTheQueue(t *testing.T) {
 	}
 }
 
+// What was beyond the end of a journal that is cut short is gone, and that is told of.
+func TestJournalCutShortIsToldOf(t *testing.T) {
+	for _, size := range []int64{0, 5 * journalPage, 5*journalPage + 7, 63 * journalPage} {
+		opts := small(t)
+		q := open(t, opts)
+		for i := range 10 {
+			addKeyed(t, q, fmt.Sprint(i))
+		}
+		cut := image(t, opts)
+		if err := os.Truncate(cut.Path+".journal", size); err != nil {
+			t.Fatal(err)
+		}
+		f := inspect(t, cut)
+		if found := strings.Join(findings(f), "\n"); !strings.Contains(found, "journal: it is cut short") {
+			t.Errorf("cut to %d bytes: findings %q", size, found)
+		}
+		if err := f.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := open(t, cut)
+		if aside := again.SetAside(); len(aside) != 1 || aside[0].Reason != buffer.Damaged || aside[0].Records != uint64(min(size/journalPage, 10)) {
+			t.Errorf("cut to %d bytes: set aside %+v", size, aside)
+		}
+		add(t, again, "goes on")
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if again = open(t, cut); len(again.SetAside()) > 0 {
+			t.Errorf("told of twice: %+v", again.SetAside())
+		}
+	}
+	larger := small(t)
+	if err := open(t, larger).Close(); err != nil {
+		t.Fatal(err)
+	}
+	larger.MaxSize *= 2
+	if aside := open(t, larger).SetAside(); len(aside) > 0 {
+		t.Errorf("more room for the queue: %+v", aside)
+	}
+}
+
 func TestMissingFilesAreToldOf(t *testing.T) {
 	for _, suffix := range []string{"", ".journal"} {
 		opts := small(t)

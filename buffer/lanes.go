@@ -102,6 +102,7 @@ type loaded struct {
 	generation  uint64   // the journal's first that the file does not have
 	held        *overlay // what the journal holds
 	journaled   bool     // it has a journal
+	journalSize int64    // how large that is at least, in bytes
 	created     bool     // it was made just now
 	handle      *os.File // of the file
 	pourFirst   bool     // the journal can't be gone on with before the file has taken it over
@@ -134,7 +135,9 @@ func loadLanes(tx *bolt.Tx) (*loaded, error) {
 	if b == nil || quarantine == nil || tx.Bucket(bucketLedger) == nil || tx.Bucket(bucketTelemetry) == nil || tx.Bucket(bucketKept) == nil {
 		return nil, fmt.Errorf("%w: a bucket is missing", errDamaged)
 	}
-	found := &loaded{quarantined: uint64(quarantine.Stats().KeyN), generation: generationOf(tx.Bucket(bucketMeta).Get(metaJournal)), journaled: tx.Bucket(bucketMeta).Get(metaJournaled) != nil}
+	found := &loaded{quarantined: uint64(quarantine.Stats().KeyN), generation: generationOf(tx.Bucket(bucketMeta).Get(metaJournal))}
+	journaled := tx.Bucket(bucketMeta).Get(metaJournaled)
+	found.journaled, found.journalSize = journaled != nil, journalSizeOf(journaled)
 	err := b.ForEach(func(k, v []byte) error {
 		r, err := parseLaneRecord(k, v)
 		if err != nil {

@@ -73,8 +73,8 @@ func (q *Queue) open() error {
 		_ = db.Close()
 		return classify("open the journal of queue "+q.opts.Path, err)
 	}
-	if err = refresh(q.opts.Path, db.Info().PageSize); err == nil && q.journal != nil && !lanes.journaled {
-		err = guarded(func() error { return markJournaled(db) })
+	if err = refresh(q.opts.Path, db.Info().PageSize); err == nil && q.journal != nil && (!lanes.journaled || lanes.journalSize != q.journal.size) {
+		err = guarded(func() error { return markJournaled(db, q.journal.size) })
 	}
 	if err == nil {
 		q.origin, err = os.Stat(q.opts.Path)

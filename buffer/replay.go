@@ -1,6 +1,7 @@
 package buffer
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +19,8 @@ import (
 func (q *Queue) replayJournal(file *loaded) error {
 	path := q.opts.Path + journalSuffix
 	info, err := os.Stat(path)
-	if file.journaled && (errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() < journalMin) {
+	short := file.journaled && err == nil && info.Size() < file.journalSize
+	if file.journaled && errors.Is(err, fs.ErrNotExist) {
 		q.log.Error().Str("path", path).Msg("queue's journal is gone; what was only in it is lost")
 		q.noteAside(Salvage{File: path, Reason: Gone})
 	}
@@ -42,7 +44,7 @@ func (q *Queue) replayJournal(file *loaded) error {
 	if err := j.refresh(); err != nil {
 		return errors.Join(err, j.close())
 	}
-	if got.damaged {
+	if got.damaged || short {
 		q.journalDamaged(path, got, file)
 		file.pourFirst = true
 	}
@@ -58,9 +60,11 @@ func (q *Queue) replayJournal(file *loaded) error {
 	return nil
 }
 
-// markJournaled notes in the file that it has a journal, so that a missing one is noticed.
-func markJournaled(db *bolt.DB) error {
-	return db.Update(func(tx *bolt.Tx) error { return tx.Bucket(bucketMeta).Put(metaJournaled, []byte{1}) })
+// markJournaled notes in the file that it has a journal of a size, so that a missing one, and one cut short, is noticed.
+func markJournaled(db *bolt.DB, size int64) error {
+	return db.Update(func(tx *bolt.Tx) error {
+		return tx.Bucket(bucketMeta).Put(metaJournaled, binary.BigEndian.AppendUint64(nil, uint64(size)))
+	})
 }
 
 func (q *Queue) noteAside(s Salvage) {

@@ -11,8 +11,8 @@ import (
 )
 
 // A page is lost wherever it lies: what is not on it is saved, and what was on it is counted.
-// emptyJournal is the smallest journal there is.
-var emptyJournal = make([]byte, 256<<10)
+// emptyJournal is the largest journal there is.
+var emptyJournal = make([]byte, 4<<20)
 
 func TestSalvageLosesNoMoreThanThePageThatIsGone(t *testing.T) {
 	const records, pageSize = 400, 4096
@@ -192,7 +192,7 @@ func TestFlippedHeadersAreFoundAndSurvived(t *testing.T) {
 		if err := os.WriteFile(opts.Path, damaged, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(opts.Path+".journal", emptyJournal, 0o600); err != nil {
+		if err := os.WriteFile(opts.Path+".journal", emptyJournal[:512<<10], 0o600); err != nil {
 			t.Fatal(err)
 		}
 		q, err := buffer.Open(opts)
