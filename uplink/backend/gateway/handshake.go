@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -36,7 +37,7 @@ func (c *creds) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, 
 	turn := &turnConn{Conn: conn, slots: c.slots}
 	secure, info, err := c.TransportCredentials.ServerHandshake(turn)
 	turn.finish()
-	turn.shaken = err == nil
+	turn.shaken.Store(err == nil)
 	if err != nil && !errors.Is(err, io.EOF) {
 		c.logger.Warn().Stringer("remote", conn.RemoteAddr()).Err(err).Msg("connection refused")
 	}
@@ -53,34 +54,36 @@ func (c *creds) Clone() credentials.TransportCredentials {
 
 // turnConn holds a slot while the server works on its answer to the peer's first message, which is the costly half of
 // a handshake, and never while it waits for the peer. The second half needs none, so what was begun is finished before
-// more is begun. One goroutine uses it until finish; after that it passes everything through.
+// more is begun. After that it passes everything through. It is safe for concurrent use, as connections are.
 type turnConn struct {
 	net.Conn
 	slots    chan struct{}
-	held     bool
-	answered bool
-	second   bool // the peer's second half has begun to arrive: its certificate
-	shaken   bool // hands
+	held     atomic.Bool
+	answered atomic.Bool
+	second   atomic.Bool // the peer's second half has begun to arrive: its certificate
+	shaken   atomic.Bool // hands
 }
 
 // Read takes a slot when bytes of the peer's first message have arrived.
 func (c *turnConn) Read(p []byte) (int, error) {
-	if c.answered {
-		c.second = true
+	if c.answered.Load() {
+		if !c.shaken.Load() {
+			c.second.Store(true)
+		}
 		return c.Conn.Read(p)
 	}
 	c.release()
 	n, err := c.Conn.Read(p)
 	if err == nil {
 		c.slots <- struct{}{}
-		c.held = true
+		c.held.Store(true)
 	}
 	return n, err
 }
 
 // Write gives the slot back: the answer is ready.
 func (c *turnConn) Write(p []byte) (int, error) {
-	if !c.answered {
+	if !c.answered.Load() {
 		c.finish()
 	}
 	return c.Conn.Write(p)
@@ -97,7 +100,7 @@ const (
 // that says why.
 func (c *turnConn) Close() error {
 	c.finish()
-	if c.second && !c.shaken {
+	if c.second.Load() && !c.shaken.Load() {
 		if err := c.SetReadDeadline(time.Now().Add(lastWordsFor)); err == nil {
 			_, _ = io.CopyN(io.Discard, c.Conn, lastWords)
 		}
@@ -108,12 +111,11 @@ func (c *turnConn) Close() error {
 // finish ends the part that needs a slot.
 func (c *turnConn) finish() {
 	c.release()
-	c.answered = true
+	c.answered.Store(true)
 }
 
 func (c *turnConn) release() {
-	if c.held {
+	if c.held.CompareAndSwap(true, false) {
 		<-c.slots
-		c.held = false
 	}
 }
