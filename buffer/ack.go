@@ -2,7 +2,6 @@ package buffer
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 
 	bolt "go.etcd.io/bbolt"
@@ -91,8 +90,7 @@ func (q *Queue) quarantine(ctx context.Context, id LaneID, rejects []Reject) err
 				if value == nil {
 					continue
 				}
-				key := append([]byte{byte(id.Lane)}, id.Epoch[:]...)
-				key = binary.BigEndian.AppendUint64(key, r.Seq)
+				key := quarantineKey(id, r.Seq)
 				if b.Get(key) == nil {
 					added++
 				}

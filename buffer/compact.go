@@ -10,7 +10,7 @@ import (
 const (
 	// compactFrom is the file size below which nothing is worth compacting, in bytes.
 	compactFrom = 4 << 20
-	// compactTx is how much one transaction of a compaction copies, in bytes.
+	// compactTx is how much one transaction of a copy writes, in bytes.
 	compactTx = 1 << 20
 )
 
@@ -27,6 +27,14 @@ func worthCompacting(db *bolt.DB) bool {
 
 // compact writes what is in the file into a new one at the path fresh.
 func compact(db *bolt.DB, fresh, terminal string) error {
+	return copyDB(db, fresh, func(to *bolt.DB) error {
+		return to.View(func(tx *bolt.Tx) error { return known(tx.Bucket(bucketMeta), terminal) })
+	})
+}
+
+// copyDB writes what is in a file into a new one at the path fresh, and closes that when finish has made it ready. When it
+// fails, there is no new file.
+func copyDB(from *bolt.DB, fresh string, finish func(to *bolt.DB) error) error {
 	if err := removeStale(fresh); err != nil {
 		return err
 	}
@@ -35,9 +43,8 @@ func compact(db *bolt.DB, fresh, terminal string) error {
 		return err
 	}
 	to.AllocSize = growStep
-	err = bolt.Compact(to, db, compactTx)
-	if err == nil {
-		err = to.View(func(tx *bolt.Tx) error { return known(tx.Bucket(bucketMeta), terminal) })
+	if err = bolt.Compact(to, from, compactTx); err == nil {
+		err = finish(to)
 	}
 	if err = errors.Join(err, to.Close()); err != nil {
 		_ = os.Remove(fresh)

@@ -54,10 +54,7 @@ func createFile(path, terminal string) error {
 	if err := db.Close(); err != nil {
 		return err
 	}
-	if err := os.Rename(unfinished, path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return rename(unfinished, path)
 }
 
 // openFile opens or creates the queue file and makes sure that its layout is known. mapSize is how much address space
@@ -256,10 +253,7 @@ func finishReplace(path string) error {
 	if _, err := os.Lstat(path + newSuffix); errors.Is(err, fs.ErrNotExist) {
 		return nil // there is no queue yet
 	}
-	if err := os.Rename(path+newSuffix, path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return rename(path+newSuffix, path)
 }
 
 // removeStale removes a file if it is there. On a read-only file system, what is not there is no error.
@@ -276,10 +270,16 @@ func removeStale(path string) error {
 // setAside renames a file that can't be used, so that nothing in it is lost, and returns its new name.
 func setAside(path string, now time.Time) (string, error) {
 	aside := fmt.Sprintf("%s.damaged-%d", path, now.UnixNano())
-	if err := os.Rename(path, aside); err != nil {
-		return "", err
+	return aside, rename(path, aside)
+}
+
+// rename gives a file another name in its directory, in the place of what has that name. When it returns nil, a power cut
+// leaves it so.
+func rename(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
 	}
-	return aside, syncDir(filepath.Dir(path))
+	return syncDir(filepath.Dir(to))
 }
 
 func syncDir(dir string) error {

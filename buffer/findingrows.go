@@ -20,13 +20,14 @@ func (v *verifier) strays(lanes []laneRecord) {
 			}
 		}
 		for e := range v.entries(recordBucketName(lane), nil) {
-			if len(e.key) != len(id.Epoch)+8 {
+			its, _, ok := parseRecordKey(lane, e.key)
+			if !ok {
 				v.find(Finding{Where: lane.String(), Problem: "an entry's key is no record's"})
 				continue
 			}
-			if !bytes.HasPrefix(e.key, id.Epoch[:]) {
+			if its != id {
 				say()
-				id.Epoch, n = Epoch(e.key[:len(id.Epoch)]), 0
+				id, n = its, 0
 			}
 			n++
 		}

@@ -223,14 +223,9 @@ func (f *File) withRowless(rows []laneRecord) []laneRecord {
 	}
 	found := map[LaneID]*laneRecord{}
 	for _, lane := range []Lane{Ledger, Telemetry} {
-		id := LaneID{Lane: lane}
 		for e := range f.entries(recordBucketName(lane), nil) {
-			if len(e.key) != len(id.Epoch)+8 {
-				continue
-			}
-			id.Epoch = Epoch(e.key[:len(id.Epoch)])
-			seq := binary.BigEndian.Uint64(e.key[len(id.Epoch):])
-			if known[id] || seq == 0 || seq == math.MaxUint64 {
+			id, seq, ok := parseRecordKey(lane, e.key)
+			if !ok || known[id] || seq == 0 || seq == math.MaxUint64 {
 				continue
 			}
 			if found[id] == nil {
@@ -319,13 +314,13 @@ func (f *File) Complete() bool {
 // stored returns the records of a lane from a seq on, without opening them.
 func (f *File) stored(id LaneID, from uint64) iter.Seq[Stored] {
 	return func(yield func(Stored) bool) {
-		first := recordKey(id, from)
-		for e := range f.entries(recordBucketName(id.Lane), first) {
-			if len(e.key) != len(first) || !bytes.HasPrefix(e.key, id.Epoch[:]) {
+		for e := range f.entries(recordBucketName(id.Lane), recordKey(id, from)) {
+			its, seq, ok := parseRecordKey(id.Lane, e.key)
+			if !ok || its != id {
 				return
 			}
 			r := Stored{LaneID: id, Sealed: e.value}
-			r.Seq = binary.BigEndian.Uint64(e.key[len(id.Epoch):])
+			r.Seq = seq
 			if !yield(r) {
 				return
 			}
@@ -348,13 +343,11 @@ func (f *File) opened(r Stored) Stored {
 
 func parseQuarantined(k, v []byte) (Stored, error) {
 	var r Stored
-	if len(k) != 1+len(r.Epoch)+8 || len(v) == 0 {
+	id, seq, ok := parseQuarantineKey(k)
+	if !ok || len(v) == 0 {
 		return r, errors.New("a row of the quarantine is unreadable")
 	}
-	r.Lane = Lane(k[0])
-	copy(r.Epoch[:], k[1:])
-	r.Seq = binary.BigEndian.Uint64(k[1+len(r.Epoch):])
-	r.Reason, r.Sealed = v[0], v[1:]
+	r.LaneID, r.Seq, r.Reason, r.Sealed = id, seq, v[0], v[1:]
 	return r, nil
 }
 

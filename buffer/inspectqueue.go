@@ -1,8 +1,6 @@
 package buffer
 
 import (
-	"encoding/binary"
-
 	bolt "go.etcd.io/bbolt"
 )
 
@@ -135,13 +133,8 @@ func dropQuarantined(path string, drop func(LaneID, uint64) bool) (n int, err er
 		b := tx.Bucket(bucketQuarantine)
 		var keys [][]byte
 		err := b.ForEach(func(k, _ []byte) error {
-			id := LaneID{}
-			if len(k) == 1+len(id.Epoch)+8 {
-				id.Lane = Lane(k[0])
-				copy(id.Epoch[:], k[1:])
-				if drop(id, binary.BigEndian.Uint64(k[1+len(id.Epoch):])) {
-					keys = append(keys, append([]byte(nil), k...))
-				}
+			if id, seq, ok := parseQuarantineKey(k); ok && drop(id, seq) {
+				keys = append(keys, append([]byte(nil), k...))
 			}
 			return nil
 		})

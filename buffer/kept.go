@@ -63,32 +63,30 @@ func (c *commit) keep(note []byte) error {
 	return b.Put(binary.BigEndian.AppendUint64(nil, next), note)
 }
 
-// letGo removes the oldest kept rows whose records the backend has, and reports whether there were any.
-func (c *commit) letGo() (bool, error) {
+// letGo removes the oldest kept rows whose records the backend has.
+func (c *commit) letGo() error {
 	b := c.tx.Bucket(bucketKept)
-	removed := 0
 	for range keptChunk {
 		k, v := b.Cursor().First()
 		if k == nil {
 			break
 		}
 		if len(v) < noteHead {
-			return false, fmt.Errorf("%w: a note on kept rows is unreadable", errDamaged)
+			return fmt.Errorf("%w: a note on kept rows is unreadable", errDamaged)
 		}
 		if !c.q.stored(binary.BigEndian.Uint64(v), binary.BigEndian.Uint64(v[8:])) {
 			break
 		}
 		c.dirty = true
 		if err := c.removeKept(v[noteHead:]); err != nil {
-			return false, err
+			return err
 		}
 		c.freed += int64(len(k) + len(v))
 		if err := b.Delete(append([]byte(nil), k...)); err != nil {
-			return false, err
+			return err
 		}
-		removed++
 	}
-	return removed > 0, nil
+	return nil
 }
 
 func (c *commit) removeKept(rows []byte) error {

@@ -83,6 +83,28 @@ func recordKey(id LaneID, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(append(make([]byte, 0, len(id.Epoch)+8), id.Epoch[:]...), seq)
 }
 
+// parseRecordKey reads what [recordKey] made for a lane.
+func parseRecordKey(l Lane, key []byte) (id LaneID, seq uint64, ok bool) {
+	id = LaneID{Lane: l}
+	if len(key) != len(id.Epoch)+8 {
+		return id, 0, false
+	}
+	copy(id.Epoch[:], key)
+	return id, binary.BigEndian.Uint64(key[len(id.Epoch):]), true
+}
+
+// quarantineKey is where a refused record lies: lane ‖ epoch ‖ seq.
+func quarantineKey(id LaneID, seq uint64) []byte {
+	return append([]byte{byte(id.Lane)}, recordKey(id, seq)...)
+}
+
+func parseQuarantineKey(key []byte) (id LaneID, seq uint64, ok bool) {
+	if len(key) == 0 {
+		return id, 0, false
+	}
+	return parseRecordKey(Lane(key[0]), key[1:])
+}
+
 func recordBucket(tx *bolt.Tx, l Lane) *bolt.Bucket {
 	return tx.Bucket(recordBucketName(l))
 }

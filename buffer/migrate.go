@@ -5,8 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	bolt "go.etcd.io/bbolt"
 )
@@ -24,30 +22,18 @@ func migrate(path string) error {
 	}
 	defer from.Close()
 	fresh := path + newSuffix
-	if err := removeStale(fresh); err != nil {
-		return err
-	}
-	to, err := bolt.Open(fresh, 0o600, &bolt.Options{Timeout: lockTimeout, FreelistType: bolt.FreelistMapType})
+	err = copyDB(from, fresh, func(to *bolt.DB) error {
+		if err := sameRows(from, to); err != nil {
+			return err
+		}
+		return to.Update(func(tx *bolt.Tx) error {
+			return tx.Bucket(bucketMeta).Put(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
+		})
+	})
 	if err != nil {
 		return err
 	}
-	to.AllocSize = growStep
-	err = bolt.Compact(to, from, compactTx)
-	if err == nil {
-		err = sameRows(from, to)
-	}
-	if err == nil {
-		err = to.Update(func(tx *bolt.Tx) error {
-			return tx.Bucket(bucketMeta).Put(metaFormat, binary.BigEndian.AppendUint32(nil, formatVersion))
-		})
-	}
-	if err = errors.Join(err, to.Close()); err != nil {
-		return errors.Join(err, os.Remove(fresh))
-	}
-	if err := os.Rename(fresh, path); err != nil {
-		return err
-	}
-	return syncDir(filepath.Dir(path))
+	return rename(fresh, path)
 }
 
 // sameRows compares all buckets of two files.

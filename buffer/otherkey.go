@@ -1,7 +1,6 @@
 package buffer
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -44,16 +43,12 @@ var errUnchecked = errors.New("not checked")
 func (f *File) fits() bool {
 	found := false
 	for _, lane := range []Lane{Ledger, Telemetry} {
-		id := LaneID{Lane: lane}
 		for e := range f.entries(recordBucketName(lane), nil) {
-			if len(e.key) != len(id.Epoch)+8 {
-				continue
-			}
-			id.Epoch = Epoch(e.key[:len(id.Epoch)])
-			if f.sealer.fits(id, binary.BigEndian.Uint64(e.key[len(id.Epoch):]), e.value) {
+			id, seq, ok := parseRecordKey(lane, e.key)
+			if ok && f.sealer.fits(id, seq, e.value) {
 				return true
 			}
-			found = true
+			found = found || ok
 		}
 	}
 	return !found

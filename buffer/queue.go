@@ -171,7 +171,7 @@ func (q *Queue) Close() error {
 	q.mu.Unlock()
 	close(q.stop)
 	<-q.kept
-	spillErr := errors.Join(q.spill(context.Background()), q.trimAll(context.Background(), 0), q.empty(context.Background()))
+	spillErr := errors.Join(q.Spill(context.Background()), q.trimAll(context.Background(), 0), q.empty(context.Background()))
 
 	q.mu.Lock()
 	q.closed = true

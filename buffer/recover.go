@@ -98,8 +98,7 @@ func (q *Queue) shrink(db *bolt.DB, lanes *loaded) (*bolt.DB, *loaded, error) {
 		return db, lanes, nil
 	}
 	// From here on the open file may have lost its name.
-	err := os.Rename(fresh, q.opts.Path)
-	if err = errors.Join(err, syncDir(filepath.Dir(q.opts.Path)), db.Close()); err != nil {
+	if err := errors.Join(rename(fresh, q.opts.Path), db.Close()); err != nil {
 		return nil, nil, err
 	}
 	q.log.Info().Str("path", q.opts.Path).Msg("queue file was compacted")

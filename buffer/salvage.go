@@ -132,12 +132,8 @@ func (w *wreck) follow(p *pages, s sealer) {
 // consider takes an entry of any page, reachable or not, if it proves to be a ledger record. One that the lane's state
 // does not know of was being written when the power went, and nobody was told that it is stored.
 func (w *wreck) consider(e element, s sealer) {
-	id := LaneID{Lane: Ledger}
-	if len(e.key) != len(id.Epoch)+8 {
-		return
-	}
-	copy(id.Epoch[:], e.key)
-	if r, known := w.lanes[id]; known && binary.BigEndian.Uint64(e.key[len(id.Epoch):]) >= r.next {
+	id, seq, ok := parseRecordKey(Ledger, e.key)
+	if r, known := w.lanes[id]; !ok || known && seq >= r.next {
 		return
 	}
 	w.record(Ledger, e, s, false)
@@ -152,13 +148,8 @@ func (w *wreck) row(e element) {
 
 // record takes a record if it can be opened.
 func (w *wreck) record(l Lane, e element, s sealer, counted bool) {
-	id := LaneID{Lane: l}
-	if len(e.key) != len(id.Epoch)+8 {
-		return
-	}
-	copy(id.Epoch[:], e.key)
-	seq := binary.BigEndian.Uint64(e.key[len(id.Epoch):])
-	if w.records[id][seq] != nil {
+	id, seq, ok := parseRecordKey(l, e.key)
+	if !ok || w.records[id][seq] != nil {
 		return
 	}
 	if _, err := s.open(id, seq, e.value); err != nil {

@@ -46,7 +46,7 @@ func (q *Queue) AppendTelemetry(c pci.Clean) (uint64, error) {
 
 // spillOrShed writes telemetry to the file, or, if that can't be done, keeps memory within its limit.
 func (q *Queue) spillOrShed() {
-	if err := q.spill(context.Background()); err != nil {
+	if err := q.Spill(context.Background()); err != nil {
 		q.log.Warn().Err(err).Msg("telemetry can't be written; the oldest is dropped when memory is used up")
 		q.mu.Lock()
 		q.shed()
@@ -150,12 +150,10 @@ func (q *Queue) due(now time.Time) (wait time.Duration, spill bool) {
 	return wait, spill
 }
 
-// Spill writes the telemetry that is in memory to the file now, when a power cut is near. Nothing in memory is no error.
-// On an error, one of this package's causes, all of it is in memory still. It is safe for concurrent use.
-func (q *Queue) Spill(ctx context.Context) error { return q.spill(ctx) }
-
-// spill writes all telemetry in memory, in one commit: to the journal, unless it is too much for it.
-func (q *Queue) spill(ctx context.Context) error {
+// Spill writes all telemetry in memory to the disk now, in one commit: to the journal, unless it is too much for it. Nothing
+// in memory is no error. On an error, one of this package's causes, all of it is in memory still. It is safe for concurrent
+// use.
+func (q *Queue) Spill(ctx context.Context) error {
 	q.mu.Lock()
 	size := int64(q.memoryBytes)
 	q.mu.Unlock()

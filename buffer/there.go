@@ -64,13 +64,10 @@ func (q *Queue) putFileBack() error {
 	if err == nil {
 		err = q.clear(q.opts.Path)
 	}
-	if err == nil {
-		err = os.Rename(unfinished, q.opts.Path)
-	}
 	if err != nil {
 		return err
 	}
-	return syncDir(filepath.Dir(q.opts.Path))
+	return rename(unfinished, q.opts.Path)
 }
 
 // clear sets aside what has taken the name of one of the queue's files.
