@@ -51,6 +51,7 @@ var floors = map[string]int{
 	"uplink/keypair":          1,
 	"uplink/packing":          1,
 	"uplink/pkcs7":            1,
+	"uplink/preface":          1,
 	"uplink/wire":             1,
 	"uplink/wire/wireconnect": 1,
 }

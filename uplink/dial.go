@@ -61,7 +61,7 @@ func (c *Client) dial(ctx context.Context, cfg *tls.Config) (*secureConn, error)
 			Remedy: "what ends TLS in front of the backend must offer h2 in ALPN",
 		}
 	}
-	return &secureConn{Conn: secure}, nil
+	return newSecureConn(secure), nil
 }
 
 // connect looks the host up and connects to the first of its addresses that answers, of both families (RFC 8305).

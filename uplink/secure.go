@@ -5,26 +5,28 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
-	"slices"
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/net/http2"
 	"google.golang.org/grpc/credentials"
+
+	"github.com/stampd/stampd/uplink/preface"
 )
 
-// secureConn is a TLS connection as gRPC gets it. It sends HTTP/2's preface together with the settings, and the
-// acknowledgement of the backend's settings together with the request, each of which gRPC writes at once afterwards: that
-// saves two TLS records and two TCP segments. It remembers what the other end said last.
+// secureConn is a TLS connection as gRPC gets it. It sends what begins the connection in as few pieces as may be, and
+// remembers what the other end said last.
 type secureConn struct {
 	*tls.Conn
+	out   *preface.Writer
 	taken atomic.Bool
 
 	mu      sync.Mutex // guards everything below
-	held    []byte     // goes with the next write
-	writes  int        // that were sent
 	spoke   bool       // the backend has sent something
 	lastErr error
+}
+
+func newSecureConn(conn *tls.Conn) *secureConn {
+	return &secureConn{Conn: conn, out: preface.New(conn)}
 }
 
 // errTaken means that gRPC wants to connect again, which is the client's to decide.
@@ -38,27 +40,8 @@ func (c *secureConn) take(context.Context, string) (net.Conn, error) {
 	return c, nil
 }
 
-// settingsAck is the frame that acknowledges the other end's settings (RFC 9113, section 6.5).
-const settingsAck = "\x00\x00\x00\x04\x01\x00\x00\x00\x00"
-
-// Write sends b, or holds it back until the next call when it is the preface, or the first acknowledgement of settings.
-func (c *secureConn) Write(b []byte) (int, error) {
-	c.mu.Lock()
-	if c.writes == 0 && string(b) == http2.ClientPreface || c.writes == 1 && string(b) == settingsAck {
-		c.held = slices.Clone(b)
-		c.mu.Unlock()
-		return len(b), nil
-	}
-	held := c.held
-	c.held = nil
-	c.writes++
-	c.mu.Unlock()
-	if held == nil {
-		return c.Conn.Write(b)
-	}
-	n, err := c.Conn.Write(append(held, b...))
-	return max(n-len(held), 0), err
-}
+// Write sends b, or holds it back for a moment at the beginning of the connection.
+func (c *secureConn) Write(b []byte) (int, error) { return c.out.Write(b) }
 
 // Read reads what the backend sent.
 func (c *secureConn) Read(b []byte) (int, error) {

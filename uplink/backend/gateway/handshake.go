@@ -44,7 +44,7 @@ func (c *creds) ServerHandshake(conn net.Conn) (net.Conn, credentials.AuthInfo, 
 	if err != nil {
 		return nil, nil, err
 	}
-	return &settingsConn{Conn: secure}, info, nil
+	return newSettingsConn(secure), info, nil
 }
 
 // Clone returns credentials that share the limit.
