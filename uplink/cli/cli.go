@@ -26,11 +26,14 @@ func Main(root *cobra.Command, explain func(error) Fault) Exit {
 // Run is [Main] with arguments and a context of the caller's. root is one that went through [Prepare].
 func Run(ctx context.Context, root *cobra.Command, args []string, explain func(error) Fault) Exit {
 	root.SetArgs(args)
+	out := &output{to: root.OutOrStdout()}
+	root.SetOut(out)
 	misnamed := refuseHelp(root)
 	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		err = misnamed()
 	}
+	err = out.judge(err)
 	if err == nil {
 		return ExitOK
 	}

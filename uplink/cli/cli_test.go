@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 
@@ -136,6 +137,25 @@ func TestNearest(t *testing.T) {
 	for word, want := range tests {
 		if got := Nearest(word, words); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", word, got, want)
+		}
+	}
+}
+
+// A full disk behind standard output is a failure, also of commands that don't look whether they could print.
+func TestUnwritableOutput(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip(err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"version"}, {"version", "--json"}, {"--version"}, {"--help"}} {
+		root := newProgram(nil)
+		var stderr bytes.Buffer
+		root.SetOut(full)
+		root.SetErr(&stderr)
+		exit := Run(t.Context(), root, args, Explain)
+		if exit != ExitFailure || !strings.Contains(stderr.String(), "cannot write the answer") {
+			t.Errorf("%v: exit %d, said %q, want exit %d", args, exit, stderr.String(), ExitFailure)
 		}
 	}
 }

@@ -9,6 +9,9 @@ import (
 
 // IsTerminal reports whether w is a terminal, and not a pipe or a file.
 func IsTerminal(w io.Writer) bool {
+	if o, ok := w.(*output); ok {
+		w = o.to
+	}
 	f, ok := w.(*os.File)
 	if !ok {
 		return false
