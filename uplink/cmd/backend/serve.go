@@ -1,10 +1,14 @@
 package main
 
 import (
+	"fmt"
 	"net"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/rs/zerolog"
 	"github.com/spf13/cobra"
 
 	"github.com/stampd/stampd/uplink/backend"
@@ -28,7 +32,7 @@ by 'stampd-backend token' and 'stampd-backend deny'.`,
     --cert server.pem --key server.key --ca ca.pem --est-listen :8444 --ca-dir ./ca`,
 	}
 	var o backend.Options
-	var format string
+	var format, level string
 	flags := cmd.Flags()
 	flags.StringVar(&o.Listen, "listen", "127.0.0.1:8443", "address to serve terminals on")
 	flags.StringVar(&o.Dir, "dir", "", "folder of the log and, by default, of the Parquet files (required)")
@@ -42,17 +46,22 @@ by 'stampd-backend token' and 'stampd-backend deny'.`,
 	flags.IntVar(&o.RollRows, "roll-rows", 100_000, "rows after which new files are begun")
 	flags.DurationVar(&o.RollEvery, "roll-every", 10e9, "how long a row waits at most to be landed")
 	flags.StringVar(&format, "log-format", "auto", "auto, json or console")
+	flags.StringVar(&level, "log-level", "info", "trace, debug, info, warn or error; debug tells of every file that lands")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := cli.Require(cmd, "dir", "cert", "key", "ca", "listen"); err != nil {
 			return err
 		}
-		if err := checkServe(cmd, o, format); err != nil {
+		if err := checkServe(cmd, o, format, level); err != nil {
 			return err
 		}
 		if err := checkCertificate(o.CertFile); err != nil {
 			return err
 		}
-		o.Logger = cli.NewLogger(os.Stderr, format)
+		least, err := zerolog.ParseLevel(level)
+		if err != nil {
+			return fmt.Errorf("cannot read --log-level: %w", err)
+		}
+		o.Logger = cli.NewLogger(os.Stderr, format).Level(least)
 		o.Version = v.Version
 		if name, err := os.Hostname(); err == nil {
 			o.Name = name
@@ -73,10 +82,13 @@ const (
 )
 
 // checkServe returns an error when a flag has a value that makes no sense.
-func checkServe(cmd *cobra.Command, o backend.Options, format string) error {
+func checkServe(cmd *cobra.Command, o backend.Options, format, level string) error {
+	levels := []string{"trace", "debug", "info", "warn", "error"}
 	switch {
 	case format != "auto" && format != "json" && format != "console":
 		return &cli.UsageError{Problem: "cannot read --log-format: no such format", Remedy: "it is one of auto, json, console"}
+	case !slices.Contains(levels, level):
+		return &cli.UsageError{Problem: "cannot read --log-level: no such level", Remedy: "it is one of " + strings.Join(levels, ", ")}
 	case o.RollRows < 1:
 		return &cli.UsageError{Problem: "cannot use --roll-rows: want 1 or more", Remedy: cli.SeeHelp(cmd)}
 	case o.RollEvery <= 0:
