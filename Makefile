@@ -15,7 +15,7 @@ RELEASE = CGO_ENABLED=0 GOOS=linux $(BUILD) -ldflags '-s -w $(STAMP)'
 
 # The agent's calls are inlined where its time goes and nowhere else: the rest would be a megabyte more.
 HOT     = runtime/... internal/... sync/... crypto/... go.etcd.io/... google.golang.org/protobuf/... github.com/stampd/...
-SMALL   = $(RELEASE) -gcflags=all=-l $(HOT:%=-gcflags=%=)
+SMALL   = $(RELEASE) -tags grpcnotrace,nethttpomithttp2 -gcflags=all=-l $(HOT:%=-gcflags=%=)
 
 GOTEST   = $(GO) test -json -count=1 -timeout 5m
 TALLY    = | $(GO) run ./.ci/tally

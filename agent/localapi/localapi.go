@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/net/http2"
 
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/hal"
@@ -122,6 +123,11 @@ func newServer(o Options) *Server {
 	}
 	s.http.Protocols.SetHTTP1(true)
 	s.http.Protocols.SetUnencryptedHTTP2(true)
+	// The HTTP/2 server is the one of x/net, whose framing gRPC brings in any case: without the copy in net/http, which release
+	// builds leave out, the agent is a fifth of a megabyte smaller.
+	if err := http2.ConfigureServer(s.http, nil); err != nil {
+		panic(err) // it refuses cipher suites that HTTP/2 forbids, and there is no TLS
+	}
 	return s
 }
 
