@@ -110,6 +110,7 @@ type Event struct {
 	//	*Event_Lifecycle
 	//	*Event_Contact
 	//	*Event_NetworkInterface
+	//	*Event_Connection
 	Body          isEvent_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -249,6 +250,15 @@ func (x *Event) GetNetworkInterface() *NetworkInterface {
 	return nil
 }
 
+func (x *Event) GetConnection() *Connection {
+	if x != nil {
+		if x, ok := x.Body.(*Event_Connection); ok {
+			return x.Connection
+		}
+	}
+	return nil
+}
+
 type isEvent_Body interface {
 	isEvent_Body()
 }
@@ -303,6 +313,11 @@ type Event_NetworkInterface struct {
 	NetworkInterface *NetworkInterface `protobuf:"bytes,26,opt,name=network_interface,json=networkInterface,proto3,oneof"`
 }
 
+type Event_Connection struct {
+	// A reading of how the terminal reaches the backend, and of what that cost. Telemetry lane.
+	Connection *Connection `protobuf:"bytes,30,opt,name=connection,proto3,oneof"`
+}
+
 func (*Event_Payment) isEvent_Body() {}
 
 func (*Event_Stamp) isEvent_Body() {}
@@ -322,6 +337,8 @@ func (*Event_Lifecycle) isEvent_Body() {}
 func (*Event_Contact) isEvent_Body() {}
 
 func (*Event_NetworkInterface) isEvent_Body() {}
+
+func (*Event_Connection) isEvent_Body() {}
 
 // Clock says when an event happened by every clock the terminal has.
 type Clock struct {
@@ -402,7 +419,7 @@ var File_event_proto protoreflect.FileDescriptor
 
 const file_event_proto_rawDesc = "" +
 	"\n" +
-	"\vevent.proto\x12\tstampd.v1\x1a\fledger.proto\x1a\x0ftelemetry.proto\"\xb4\x04\n" +
+	"\vevent.proto\x12\tstampd.v1\x1a\x10connection.proto\x1a\fledger.proto\x1a\x0ftelemetry.proto\"\xed\x04\n" +
 	"\x05Event\x12&\n" +
 	"\x05clock\x18\x01 \x01(\v2\x10.stampd.v1.ClockR\x05clock\x12.\n" +
 	"\apayment\x18\n" +
@@ -415,7 +432,10 @@ const file_event_proto_rawDesc = "" +
 	"\x0fapp_performance\x18\x17 \x01(\v2\x19.stampd.v1.AppPerformanceH\x00R\x0eappPerformance\x124\n" +
 	"\tlifecycle\x18\x18 \x01(\v2\x14.stampd.v1.LifecycleH\x00R\tlifecycle\x12.\n" +
 	"\acontact\x18\x19 \x01(\v2\x12.stampd.v1.ContactH\x00R\acontact\x12J\n" +
-	"\x11network_interface\x18\x1a \x01(\v2\x1b.stampd.v1.NetworkInterfaceH\x00R\x10networkInterfaceB\x06\n" +
+	"\x11network_interface\x18\x1a \x01(\v2\x1b.stampd.v1.NetworkInterfaceH\x00R\x10networkInterface\x127\n" +
+	"\n" +
+	"connection\x18\x1e \x01(\v2\x15.stampd.v1.ConnectionH\x00R\n" +
+	"connectionB\x06\n" +
 	"\x04body\"\xcf\x01\n" +
 	"\x05Clock\x12%\n" +
 	"\fwall_unix_ms\x18\x01 \x01(\x03H\x00R\n" +
@@ -465,6 +485,7 @@ var file_event_proto_goTypes = []any{
 	(*Lifecycle)(nil),        // 10: stampd.v1.Lifecycle
 	(*Contact)(nil),          // 11: stampd.v1.Contact
 	(*NetworkInterface)(nil), // 12: stampd.v1.NetworkInterface
+	(*Connection)(nil),       // 13: stampd.v1.Connection
 }
 var file_event_proto_depIdxs = []int32{
 	2,  // 0: stampd.v1.Event.clock:type_name -> stampd.v1.Clock
@@ -478,12 +499,13 @@ var file_event_proto_depIdxs = []int32{
 	10, // 8: stampd.v1.Event.lifecycle:type_name -> stampd.v1.Lifecycle
 	11, // 9: stampd.v1.Event.contact:type_name -> stampd.v1.Contact
 	12, // 10: stampd.v1.Event.network_interface:type_name -> stampd.v1.NetworkInterface
-	0,  // 11: stampd.v1.Clock.confidence:type_name -> stampd.v1.ClockConfidence
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	13, // 11: stampd.v1.Event.connection:type_name -> stampd.v1.Connection
+	0,  // 12: stampd.v1.Clock.confidence:type_name -> stampd.v1.ClockConfidence
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -491,6 +513,7 @@ func file_event_proto_init() {
 	if File_event_proto != nil {
 		return
 	}
+	file_connection_proto_init()
 	file_ledger_proto_init()
 	file_telemetry_proto_init()
 	file_event_proto_msgTypes[0].OneofWrappers = []any{
@@ -504,6 +527,7 @@ func file_event_proto_init() {
 		(*Event_Lifecycle)(nil),
 		(*Event_Contact)(nil),
 		(*Event_NetworkInterface)(nil),
+		(*Event_Connection)(nil),
 	}
 	file_event_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}

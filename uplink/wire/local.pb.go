@@ -21,6 +21,63 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// LinkState is what the kernel says of an interface.
+type LinkState int32
+
+const (
+	// Not known: many drivers of modems never say.
+	LinkState_LINK_STATE_UNSPECIFIED LinkState = 0
+	// It carries packets.
+	LinkState_LINK_STATE_UP LinkState = 1
+	// It is down, or what it runs on is.
+	LinkState_LINK_STATE_DOWN LinkState = 2
+	// It waits for something outside, such as a network to let it in.
+	LinkState_LINK_STATE_DORMANT LinkState = 3
+)
+
+// Enum value maps for LinkState.
+var (
+	LinkState_name = map[int32]string{
+		0: "LINK_STATE_UNSPECIFIED",
+		1: "LINK_STATE_UP",
+		2: "LINK_STATE_DOWN",
+		3: "LINK_STATE_DORMANT",
+	}
+	LinkState_value = map[string]int32{
+		"LINK_STATE_UNSPECIFIED": 0,
+		"LINK_STATE_UP":          1,
+		"LINK_STATE_DOWN":        2,
+		"LINK_STATE_DORMANT":     3,
+	}
+)
+
+func (x LinkState) Enum() *LinkState {
+	p := new(LinkState)
+	*p = x
+	return p
+}
+
+func (x LinkState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (LinkState) Descriptor() protoreflect.EnumDescriptor {
+	return file_local_proto_enumTypes[0].Descriptor()
+}
+
+func (LinkState) Type() protoreflect.EnumType {
+	return &file_local_proto_enumTypes[0]
+}
+
+func (x LinkState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use LinkState.Descriptor instead.
+func (LinkState) EnumDescriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{0}
+}
+
 // CertificateState is how the terminal's certificate is.
 type CertificateState int32
 
@@ -70,11 +127,11 @@ func (x CertificateState) String() string {
 }
 
 func (CertificateState) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[0].Descriptor()
+	return file_local_proto_enumTypes[1].Descriptor()
 }
 
 func (CertificateState) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[0]
+	return &file_local_proto_enumTypes[1]
 }
 
 func (x CertificateState) Number() protoreflect.EnumNumber {
@@ -83,141 +140,7 @@ func (x CertificateState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CertificateState.Descriptor instead.
 func (CertificateState) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{0}
-}
-
-// UplinkState is what the uplink is doing.
-type UplinkState int32
-
-const (
-	// Not known.
-	UplinkState_UPLINK_STATE_UNSPECIFIED UplinkState = 0
-	// Not configured: no backend address, or no certificate.
-	UplinkState_UPLINK_STATE_DISABLED UplinkState = 1
-	// Dialling, or waiting for the backend's welcome.
-	UplinkState_UPLINK_STATE_CONNECTING UplinkState = 2
-	// Welcomed: records are sent.
-	UplinkState_UPLINK_STATE_ONLINE UplinkState = 3
-	// Waiting before the next attempt.
-	UplinkState_UPLINK_STATE_WAITING UplinkState = 4
-)
-
-// Enum value maps for UplinkState.
-var (
-	UplinkState_name = map[int32]string{
-		0: "UPLINK_STATE_UNSPECIFIED",
-		1: "UPLINK_STATE_DISABLED",
-		2: "UPLINK_STATE_CONNECTING",
-		3: "UPLINK_STATE_ONLINE",
-		4: "UPLINK_STATE_WAITING",
-	}
-	UplinkState_value = map[string]int32{
-		"UPLINK_STATE_UNSPECIFIED": 0,
-		"UPLINK_STATE_DISABLED":    1,
-		"UPLINK_STATE_CONNECTING":  2,
-		"UPLINK_STATE_ONLINE":      3,
-		"UPLINK_STATE_WAITING":     4,
-	}
-)
-
-func (x UplinkState) Enum() *UplinkState {
-	p := new(UplinkState)
-	*p = x
-	return p
-}
-
-func (x UplinkState) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (UplinkState) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[1].Descriptor()
-}
-
-func (UplinkState) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[1]
-}
-
-func (x UplinkState) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use UplinkState.Descriptor instead.
-func (UplinkState) EnumDescriptor() ([]byte, []int) {
 	return file_local_proto_rawDescGZIP(), []int{1}
-}
-
-// UplinkStage is a step on the way to the backend.
-type UplinkStage int32
-
-const (
-	// None.
-	UplinkStage_UPLINK_STAGE_UNSPECIFIED UplinkStage = 0
-	// The terminal's own certificate, and the backend's opinion of it.
-	UplinkStage_UPLINK_STAGE_IDENTITY UplinkStage = 1
-	// The name of the backend, or of the proxy.
-	UplinkStage_UPLINK_STAGE_DNS UplinkStage = 2
-	// The connection.
-	UplinkStage_UPLINK_STAGE_TCP UplinkStage = 3
-	// The proxy.
-	UplinkStage_UPLINK_STAGE_PROXY UplinkStage = 4
-	// The handshake, and the backend's certificate.
-	UplinkStage_UPLINK_STAGE_TLS UplinkStage = 5
-	// The stream.
-	UplinkStage_UPLINK_STAGE_GRPC UplinkStage = 6
-	// The terminal's own queue, which can't be read. The stream stays open.
-	UplinkStage_UPLINK_STAGE_QUEUE UplinkStage = 7
-)
-
-// Enum value maps for UplinkStage.
-var (
-	UplinkStage_name = map[int32]string{
-		0: "UPLINK_STAGE_UNSPECIFIED",
-		1: "UPLINK_STAGE_IDENTITY",
-		2: "UPLINK_STAGE_DNS",
-		3: "UPLINK_STAGE_TCP",
-		4: "UPLINK_STAGE_PROXY",
-		5: "UPLINK_STAGE_TLS",
-		6: "UPLINK_STAGE_GRPC",
-		7: "UPLINK_STAGE_QUEUE",
-	}
-	UplinkStage_value = map[string]int32{
-		"UPLINK_STAGE_UNSPECIFIED": 0,
-		"UPLINK_STAGE_IDENTITY":    1,
-		"UPLINK_STAGE_DNS":         2,
-		"UPLINK_STAGE_TCP":         3,
-		"UPLINK_STAGE_PROXY":       4,
-		"UPLINK_STAGE_TLS":         5,
-		"UPLINK_STAGE_GRPC":        6,
-		"UPLINK_STAGE_QUEUE":       7,
-	}
-)
-
-func (x UplinkStage) Enum() *UplinkStage {
-	p := new(UplinkStage)
-	*p = x
-	return p
-}
-
-func (x UplinkStage) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (UplinkStage) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[2].Descriptor()
-}
-
-func (UplinkStage) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[2]
-}
-
-func (x UplinkStage) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use UplinkStage.Descriptor instead.
-func (UplinkStage) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{2}
 }
 
 // TelemetryHold is why telemetry is held back. Payments and stamps never are.
@@ -257,11 +180,11 @@ func (x TelemetryHold) String() string {
 }
 
 func (TelemetryHold) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[3].Descriptor()
+	return file_local_proto_enumTypes[2].Descriptor()
 }
 
 func (TelemetryHold) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[3]
+	return &file_local_proto_enumTypes[2]
 }
 
 func (x TelemetryHold) Number() protoreflect.EnumNumber {
@@ -270,7 +193,7 @@ func (x TelemetryHold) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TelemetryHold.Descriptor instead.
 func (TelemetryHold) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{3}
+	return file_local_proto_rawDescGZIP(), []int{2}
 }
 
 // RecordPaymentRequest is one step of a payment. The idempotency key is in the payment.
@@ -800,7 +723,9 @@ type StatusResponse struct {
 	// Whether the Go cryptographic module runs in FIPS 140-3 mode.
 	FipsEnabled bool `protobuf:"varint,10,opt,name=fips_enabled,json=fipsEnabled,proto3" json:"fips_enabled,omitempty"`
 	// The terminal's certificate. Unset means unknown.
-	Certificate   *CertificateStatus `protobuf:"bytes,11,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	Certificate *CertificateStatus `protobuf:"bytes,11,opt,name=certificate,proto3" json:"certificate,omitempty"`
+	// The terminal's network. Unset means unknown.
+	Network       *NetworkStatus `protobuf:"bytes,12,opt,name=network,proto3" json:"network,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -912,6 +837,401 @@ func (x *StatusResponse) GetCertificate() *CertificateStatus {
 	return nil
 }
 
+func (x *StatusResponse) GetNetwork() *NetworkStatus {
+	if x != nil {
+		return x.Network
+	}
+	return nil
+}
+
+// NetworkStatus is how the terminal's network is, as the kernel tells. What is unset could not be read, and is unknown: it
+// does not mean that there is none.
+type NetworkStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The interfaces.
+	Links *LinkList `protobuf:"bytes,1,opt,name=links,proto3" json:"links,omitempty"`
+	// IPv4's default routes, of the kernel's main table.
+	Ipv4Routes *RouteList `protobuf:"bytes,2,opt,name=ipv4_routes,json=ipv4Routes,proto3" json:"ipv4_routes,omitempty"`
+	// IPv6's default routes, of the kernel's main table.
+	Ipv6Routes *RouteList `protobuf:"bytes,3,opt,name=ipv6_routes,json=ipv6Routes,proto3" json:"ipv6_routes,omitempty"`
+	// Who is asked for names.
+	NameServers   *NameServers `protobuf:"bytes,4,opt,name=name_servers,json=nameServers,proto3" json:"name_servers,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NetworkStatus) Reset() {
+	*x = NetworkStatus{}
+	mi := &file_local_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NetworkStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NetworkStatus) ProtoMessage() {}
+
+func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NetworkStatus.ProtoReflect.Descriptor instead.
+func (*NetworkStatus) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *NetworkStatus) GetLinks() *LinkList {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+func (x *NetworkStatus) GetIpv4Routes() *RouteList {
+	if x != nil {
+		return x.Ipv4Routes
+	}
+	return nil
+}
+
+func (x *NetworkStatus) GetIpv6Routes() *RouteList {
+	if x != nil {
+		return x.Ipv6Routes
+	}
+	return nil
+}
+
+func (x *NetworkStatus) GetNameServers() *NameServers {
+	if x != nil {
+		return x.NameServers
+	}
+	return nil
+}
+
+// LinkList is network interfaces.
+type LinkList struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Those that have hardware behind them or a default route, by name. Up to 16.
+	Links         []*LinkStatus `protobuf:"bytes,1,rep,name=links,proto3" json:"links,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkList) Reset() {
+	*x = LinkList{}
+	mi := &file_local_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkList) ProtoMessage() {}
+
+func (x *LinkList) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkList.ProtoReflect.Descriptor instead.
+func (*LinkList) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *LinkList) GetLinks() []*LinkStatus {
+	if x != nil {
+		return x.Links
+	}
+	return nil
+}
+
+// LinkStatus is one network interface.
+type LinkStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The kernel's name for it ("wwan0"): up to 64 characters. Always set.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// What it is. Unspecified means unknown.
+	Kind LinkKind `protobuf:"varint,2,opt,name=kind,proto3,enum=stampd.v1.LinkKind" json:"kind,omitempty"`
+	// What the kernel says of it (RFC 2863, ifOperStatus). Unspecified means unknown.
+	State LinkState `protobuf:"varint,3,opt,name=state,proto3,enum=stampd.v1.LinkState" json:"state,omitempty"`
+	// Whether there is a signal on it: the cable is plugged in, the radio is connected. Unset means unknown: the kernel does not
+	// say while it is down.
+	Carrier *bool `protobuf:"varint,4,opt,name=carrier,proto3,oneof" json:"carrier,omitempty"`
+	// Its addresses, with the length of their prefix ("192.168.1.20/24"): IPv4's, then IPv6's. Up to 16.
+	Addresses []string `protobuf:"bytes,5,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Whether one of its IPv4 addresses works beyond the link: not 169.254.0.0/16, which a terminal gives itself when nobody
+	// answers (RFC 3927). Unset means unknown.
+	Ipv4 *bool `protobuf:"varint,6,opt,name=ipv4,proto3,oneof" json:"ipv4,omitempty"`
+	// Whether one of its IPv6 addresses works beyond the link: not fe80::/10, not one in use by another, not one that is still
+	// being checked. Unset means unknown.
+	Ipv6          *bool `protobuf:"varint,7,opt,name=ipv6,proto3,oneof" json:"ipv6,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkStatus) Reset() {
+	*x = LinkStatus{}
+	mi := &file_local_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkStatus) ProtoMessage() {}
+
+func (x *LinkStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkStatus.ProtoReflect.Descriptor instead.
+func (*LinkStatus) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *LinkStatus) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *LinkStatus) GetKind() LinkKind {
+	if x != nil {
+		return x.Kind
+	}
+	return LinkKind_LINK_KIND_UNSPECIFIED
+}
+
+func (x *LinkStatus) GetState() LinkState {
+	if x != nil {
+		return x.State
+	}
+	return LinkState_LINK_STATE_UNSPECIFIED
+}
+
+func (x *LinkStatus) GetCarrier() bool {
+	if x != nil && x.Carrier != nil {
+		return *x.Carrier
+	}
+	return false
+}
+
+func (x *LinkStatus) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *LinkStatus) GetIpv4() bool {
+	if x != nil && x.Ipv4 != nil {
+		return *x.Ipv4
+	}
+	return false
+}
+
+func (x *LinkStatus) GetIpv6() bool {
+	if x != nil && x.Ipv6 != nil {
+		return *x.Ipv6
+	}
+	return false
+}
+
+// RouteList is default routes.
+type RouteList struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The routes, the one with the lowest metric first. Up to 16.
+	Routes        []*DefaultRoute `protobuf:"bytes,1,rep,name=routes,proto3" json:"routes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RouteList) Reset() {
+	*x = RouteList{}
+	mi := &file_local_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RouteList) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RouteList) ProtoMessage() {}
+
+func (x *RouteList) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RouteList.ProtoReflect.Descriptor instead.
+func (*RouteList) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *RouteList) GetRoutes() []*DefaultRoute {
+	if x != nil {
+		return x.Routes
+	}
+	return nil
+}
+
+// DefaultRoute is a way to all addresses that have no route of their own.
+type DefaultRoute struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The interface it leads over: up to 64 characters. Always set.
+	Interface string `protobuf:"bytes,1,opt,name=interface,proto3" json:"interface,omitempty"`
+	// Address of the gateway. Empty means none: what is at the other end takes all.
+	Gateway string `protobuf:"bytes,2,opt,name=gateway,proto3" json:"gateway,omitempty"`
+	// Its metric: the lowest wins. Range: 0 to 2^32-1.
+	Metric        uint32 `protobuf:"varint,3,opt,name=metric,proto3" json:"metric,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DefaultRoute) Reset() {
+	*x = DefaultRoute{}
+	mi := &file_local_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DefaultRoute) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DefaultRoute) ProtoMessage() {}
+
+func (x *DefaultRoute) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DefaultRoute.ProtoReflect.Descriptor instead.
+func (*DefaultRoute) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *DefaultRoute) GetInterface() string {
+	if x != nil {
+		return x.Interface
+	}
+	return ""
+}
+
+func (x *DefaultRoute) GetGateway() string {
+	if x != nil {
+		return x.Gateway
+	}
+	return ""
+}
+
+func (x *DefaultRoute) GetMetric() uint32 {
+	if x != nil {
+		return x.Metric
+	}
+	return 0
+}
+
+// NameServers is who is asked for names.
+type NameServers struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Their addresses, in the order in which they are asked; behind a stub, those that it asks. Up to 8.
+	Addresses []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	// Whether they are asked by a resolver on the terminal (systemd-resolved).
+	Stub          bool `protobuf:"varint,2,opt,name=stub,proto3" json:"stub,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *NameServers) Reset() {
+	*x = NameServers{}
+	mi := &file_local_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NameServers) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NameServers) ProtoMessage() {}
+
+func (x *NameServers) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NameServers.ProtoReflect.Descriptor instead.
+func (*NameServers) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *NameServers) GetAddresses() []string {
+	if x != nil {
+		return x.Addresses
+	}
+	return nil
+}
+
+func (x *NameServers) GetStub() bool {
+	if x != nil {
+		return x.Stub
+	}
+	return false
+}
+
 // CertificateStatus is how the terminal's certificate and its renewal are.
 type CertificateStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -931,7 +1251,7 @@ type CertificateStatus struct {
 
 func (x *CertificateStatus) Reset() {
 	*x = CertificateStatus{}
-	mi := &file_local_proto_msgTypes[9]
+	mi := &file_local_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -943,7 +1263,7 @@ func (x *CertificateStatus) String() string {
 func (*CertificateStatus) ProtoMessage() {}
 
 func (x *CertificateStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[9]
+	mi := &file_local_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -956,7 +1276,7 @@ func (x *CertificateStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificateStatus.ProtoReflect.Descriptor instead.
 func (*CertificateStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{9}
+	return file_local_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CertificateStatus) GetState() CertificateState {
@@ -1027,13 +1347,30 @@ type UplinkStatus struct {
 	HeldForMs *int64 `protobuf:"varint,13,opt,name=held_for_ms,json=heldForMs,proto3,oneof" json:"held_for_ms,omitempty"`
 	// Telemetry bytes of this day, TCP and IP estimated. Bytes, >= 0. Unset means that they are not limited.
 	TelemetryBytesToday *uint64 `protobuf:"varint,14,opt,name=telemetry_bytes_today,json=telemetryBytesToday,proto3,oneof" json:"telemetry_bytes_today,omitempty"`
-	unknownFields       protoimpl.UnknownFields
-	sizeCache           protoimpl.SizeCache
+	// Round trip of the present connection, smoothed by TCP (RFC 6298): to the backend, or to the proxy. Microseconds, > 0.
+	// Unset means unknown, or no connection.
+	RoundTripUs *uint32 `protobuf:"varint,15,opt,name=round_trip_us,json=roundTripUs,proto3,oneof" json:"round_trip_us,omitempty"`
+	// Segments that TCP had to send again, since start. Count, >= 0. Unset means unknown: kernels before 4.2 don't tell.
+	Retransmits *uint64 `protobuf:"varint,16,opt,name=retransmits,proto3,oneof" json:"retransmits,omitempty"`
+	// How long the backend's name, or the proxy's, took to look up last. Milliseconds, >= 0. Unset means never, or it is an
+	// address.
+	ResolveMs *uint32 `protobuf:"varint,17,opt,name=resolve_ms,json=resolveMs,proto3,oneof" json:"resolve_ms,omitempty"`
+	// How long the connection took last, once the name was known. Milliseconds, >= 0. Unset means never.
+	ConnectMs *uint32 `protobuf:"varint,18,opt,name=connect_ms,json=connectMs,proto3,oneof" json:"connect_ms,omitempty"`
+	// How long the TLS handshake with the backend took last. Milliseconds, >= 0. Unset means never.
+	HandshakeMs *uint32 `protobuf:"varint,19,opt,name=handshake_ms,json=handshakeMs,proto3,oneof" json:"handshake_ms,omitempty"`
+	// What sent_bytes and received_bytes were for, since start. Always set.
+	Traffic *Traffic `protobuf:"bytes,20,opt,name=traffic,proto3" json:"traffic,omitempty"`
+	// The same by day: today, and up to six days before that had any, the latest first. A restart keeps them, a power cut takes
+	// what was counted since midnight or the last start.
+	Days          []*TrafficDay `protobuf:"bytes,21,rep,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *UplinkStatus) Reset() {
 	*x = UplinkStatus{}
-	mi := &file_local_proto_msgTypes[10]
+	mi := &file_local_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1382,7 @@ func (x *UplinkStatus) String() string {
 func (*UplinkStatus) ProtoMessage() {}
 
 func (x *UplinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[10]
+	mi := &file_local_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1395,7 @@ func (x *UplinkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UplinkStatus.ProtoReflect.Descriptor instead.
 func (*UplinkStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{10}
+	return file_local_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *UplinkStatus) GetState() UplinkState {
@@ -1159,6 +1496,165 @@ func (x *UplinkStatus) GetTelemetryBytesToday() uint64 {
 	return 0
 }
 
+func (x *UplinkStatus) GetRoundTripUs() uint32 {
+	if x != nil && x.RoundTripUs != nil {
+		return *x.RoundTripUs
+	}
+	return 0
+}
+
+func (x *UplinkStatus) GetRetransmits() uint64 {
+	if x != nil && x.Retransmits != nil {
+		return *x.Retransmits
+	}
+	return 0
+}
+
+func (x *UplinkStatus) GetResolveMs() uint32 {
+	if x != nil && x.ResolveMs != nil {
+		return *x.ResolveMs
+	}
+	return 0
+}
+
+func (x *UplinkStatus) GetConnectMs() uint32 {
+	if x != nil && x.ConnectMs != nil {
+		return *x.ConnectMs
+	}
+	return 0
+}
+
+func (x *UplinkStatus) GetHandshakeMs() uint32 {
+	if x != nil && x.HandshakeMs != nil {
+		return *x.HandshakeMs
+	}
+	return 0
+}
+
+func (x *UplinkStatus) GetTraffic() *Traffic {
+	if x != nil {
+		return x.Traffic
+	}
+	return nil
+}
+
+func (x *UplinkStatus) GetDays() []*TrafficDay {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
+// TrafficDay is what went over the uplink's connections on one day, by the clock of the shop.
+type TrafficDay struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The day, as "2026-05-01". Empty while nobody knows what day it is.
+	Date string `protobuf:"bytes,1,opt,name=date,proto3" json:"date,omitempty"`
+	// What went.
+	Traffic *Traffic `protobuf:"bytes,2,opt,name=traffic,proto3" json:"traffic,omitempty"`
+	// What counted against uplink.telemetry_per_day. Bytes, >= 0; 0 where there is no limit.
+	TelemetryLimitBytes uint64 `protobuf:"varint,3,opt,name=telemetry_limit_bytes,json=telemetryLimitBytes,proto3" json:"telemetry_limit_bytes,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *TrafficDay) Reset() {
+	*x = TrafficDay{}
+	mi := &file_local_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrafficDay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrafficDay) ProtoMessage() {}
+
+func (x *TrafficDay) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrafficDay.ProtoReflect.Descriptor instead.
+func (*TrafficDay) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *TrafficDay) GetDate() string {
+	if x != nil {
+		return x.Date
+	}
+	return ""
+}
+
+func (x *TrafficDay) GetTraffic() *Traffic {
+	if x != nil {
+		return x.Traffic
+	}
+	return nil
+}
+
+func (x *TrafficDay) GetTelemetryLimitBytes() uint64 {
+	if x != nil {
+		return x.TelemetryLimitBytes
+	}
+	return 0
+}
+
+// TrafficDays is what the agent keeps of them in a file beside the queue.
+type TrafficDays struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The days, the latest first. Up to 7.
+	Days          []*TrafficDay `protobuf:"bytes,1,rep,name=days,proto3" json:"days,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TrafficDays) Reset() {
+	*x = TrafficDays{}
+	mi := &file_local_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TrafficDays) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TrafficDays) ProtoMessage() {}
+
+func (x *TrafficDays) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TrafficDays.ProtoReflect.Descriptor instead.
+func (*TrafficDays) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *TrafficDays) GetDays() []*TrafficDay {
+	if x != nil {
+		return x.Days
+	}
+	return nil
+}
+
 // LaneStatus is what is held of one lane in one epoch.
 type LaneStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1180,7 +1676,7 @@ type LaneStatus struct {
 
 func (x *LaneStatus) Reset() {
 	*x = LaneStatus{}
-	mi := &file_local_proto_msgTypes[11]
+	mi := &file_local_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1192,7 +1688,7 @@ func (x *LaneStatus) String() string {
 func (*LaneStatus) ProtoMessage() {}
 
 func (x *LaneStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[11]
+	mi := &file_local_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1205,7 +1701,7 @@ func (x *LaneStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaneStatus.ProtoReflect.Descriptor instead.
 func (*LaneStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{11}
+	return file_local_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LaneStatus) GetLane() Lane {
@@ -1271,7 +1767,7 @@ type QueueStatus struct {
 
 func (x *QueueStatus) Reset() {
 	*x = QueueStatus{}
-	mi := &file_local_proto_msgTypes[12]
+	mi := &file_local_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1283,7 +1779,7 @@ func (x *QueueStatus) String() string {
 func (*QueueStatus) ProtoMessage() {}
 
 func (x *QueueStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[12]
+	mi := &file_local_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1296,7 +1792,7 @@ func (x *QueueStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueStatus.ProtoReflect.Descriptor instead.
 func (*QueueStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{12}
+	return file_local_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *QueueStatus) GetPath() string {
@@ -1358,7 +1854,7 @@ type PartStatus struct {
 
 func (x *PartStatus) Reset() {
 	*x = PartStatus{}
-	mi := &file_local_proto_msgTypes[13]
+	mi := &file_local_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1370,7 +1866,7 @@ func (x *PartStatus) String() string {
 func (*PartStatus) ProtoMessage() {}
 
 func (x *PartStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[13]
+	mi := &file_local_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1383,7 +1879,7 @@ func (x *PartStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartStatus.ProtoReflect.Descriptor instead.
 func (*PartStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{13}
+	return file_local_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *PartStatus) GetPart() string {
@@ -1425,7 +1921,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_local_proto_msgTypes[14]
+	mi := &file_local_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1437,7 +1933,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[14]
+	mi := &file_local_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1450,7 +1946,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{14}
+	return file_local_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *FlushRequest) GetWaitMs() uint32 {
@@ -1473,7 +1969,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_local_proto_msgTypes[15]
+	mi := &file_local_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1485,7 +1981,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[15]
+	mi := &file_local_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1498,7 +1994,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{15}
+	return file_local_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *FlushResponse) GetWaiting() uint64 {
@@ -1524,7 +2020,7 @@ type ListQueueRequest struct {
 
 func (x *ListQueueRequest) Reset() {
 	*x = ListQueueRequest{}
-	mi := &file_local_proto_msgTypes[16]
+	mi := &file_local_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1536,7 +2032,7 @@ func (x *ListQueueRequest) String() string {
 func (*ListQueueRequest) ProtoMessage() {}
 
 func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[16]
+	mi := &file_local_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1549,7 +2045,7 @@ func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueRequest.ProtoReflect.Descriptor instead.
 func (*ListQueueRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{16}
+	return file_local_proto_rawDescGZIP(), []int{24}
 }
 
 // ListQueueResponse is what the queue holds.
@@ -1571,7 +2067,7 @@ type ListQueueResponse struct {
 
 func (x *ListQueueResponse) Reset() {
 	*x = ListQueueResponse{}
-	mi := &file_local_proto_msgTypes[17]
+	mi := &file_local_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1583,7 +2079,7 @@ func (x *ListQueueResponse) String() string {
 func (*ListQueueResponse) ProtoMessage() {}
 
 func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[17]
+	mi := &file_local_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1596,7 +2092,7 @@ func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueResponse.ProtoReflect.Descriptor instead.
 func (*ListQueueResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{17}
+	return file_local_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ListQueueResponse) GetTerminalId() string {
@@ -1655,7 +2151,7 @@ type QueueFile struct {
 
 func (x *QueueFile) Reset() {
 	*x = QueueFile{}
-	mi := &file_local_proto_msgTypes[18]
+	mi := &file_local_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1667,7 +2163,7 @@ func (x *QueueFile) String() string {
 func (*QueueFile) ProtoMessage() {}
 
 func (x *QueueFile) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[18]
+	mi := &file_local_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1680,7 +2176,7 @@ func (x *QueueFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueFile.ProtoReflect.Descriptor instead.
 func (*QueueFile) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{18}
+	return file_local_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *QueueFile) GetPath() string {
@@ -1753,7 +2249,7 @@ type QueueLane struct {
 
 func (x *QueueLane) Reset() {
 	*x = QueueLane{}
-	mi := &file_local_proto_msgTypes[19]
+	mi := &file_local_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1765,7 +2261,7 @@ func (x *QueueLane) String() string {
 func (*QueueLane) ProtoMessage() {}
 
 func (x *QueueLane) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[19]
+	mi := &file_local_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1778,7 +2274,7 @@ func (x *QueueLane) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueLane.ProtoReflect.Descriptor instead.
 func (*QueueLane) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{19}
+	return file_local_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *QueueLane) GetLane() Lane {
@@ -1857,7 +2353,7 @@ type SetAsideFile struct {
 
 func (x *SetAsideFile) Reset() {
 	*x = SetAsideFile{}
-	mi := &file_local_proto_msgTypes[20]
+	mi := &file_local_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1869,7 +2365,7 @@ func (x *SetAsideFile) String() string {
 func (*SetAsideFile) ProtoMessage() {}
 
 func (x *SetAsideFile) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[20]
+	mi := &file_local_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1882,7 +2378,7 @@ func (x *SetAsideFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetAsideFile.ProtoReflect.Descriptor instead.
 func (*SetAsideFile) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{20}
+	return file_local_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SetAsideFile) GetPath() string {
@@ -1918,7 +2414,7 @@ type ReadQueueRequest struct {
 
 func (x *ReadQueueRequest) Reset() {
 	*x = ReadQueueRequest{}
-	mi := &file_local_proto_msgTypes[21]
+	mi := &file_local_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1930,7 +2426,7 @@ func (x *ReadQueueRequest) String() string {
 func (*ReadQueueRequest) ProtoMessage() {}
 
 func (x *ReadQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[21]
+	mi := &file_local_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1943,7 +2439,7 @@ func (x *ReadQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadQueueRequest.ProtoReflect.Descriptor instead.
 func (*ReadQueueRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{21}
+	return file_local_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ReadQueueRequest) GetLane() Lane {
@@ -1992,7 +2488,7 @@ type ReadQueueResponse struct {
 
 func (x *ReadQueueResponse) Reset() {
 	*x = ReadQueueResponse{}
-	mi := &file_local_proto_msgTypes[22]
+	mi := &file_local_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2004,7 +2500,7 @@ func (x *ReadQueueResponse) String() string {
 func (*ReadQueueResponse) ProtoMessage() {}
 
 func (x *ReadQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[22]
+	mi := &file_local_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2017,7 +2513,7 @@ func (x *ReadQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadQueueResponse.ProtoReflect.Descriptor instead.
 func (*ReadQueueResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{22}
+	return file_local_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ReadQueueResponse) GetRecords() []*QueueRecord {
@@ -2053,7 +2549,7 @@ type QueueRecord struct {
 
 func (x *QueueRecord) Reset() {
 	*x = QueueRecord{}
-	mi := &file_local_proto_msgTypes[23]
+	mi := &file_local_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2065,7 +2561,7 @@ func (x *QueueRecord) String() string {
 func (*QueueRecord) ProtoMessage() {}
 
 func (x *QueueRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[23]
+	mi := &file_local_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2078,7 +2574,7 @@ func (x *QueueRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueRecord.ProtoReflect.Descriptor instead.
 func (*QueueRecord) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{23}
+	return file_local_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *QueueRecord) GetLane() Lane {
@@ -2152,7 +2648,7 @@ type ErrorDetail struct {
 
 func (x *ErrorDetail) Reset() {
 	*x = ErrorDetail{}
-	mi := &file_local_proto_msgTypes[24]
+	mi := &file_local_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2164,7 +2660,7 @@ func (x *ErrorDetail) String() string {
 func (*ErrorDetail) ProtoMessage() {}
 
 func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[24]
+	mi := &file_local_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2177,7 +2673,7 @@ func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorDetail.ProtoReflect.Descriptor instead.
 func (*ErrorDetail) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{24}
+	return file_local_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ErrorDetail) GetReason() string {
@@ -2205,7 +2701,7 @@ var File_local_proto protoreflect.FileDescriptor
 
 const file_local_proto_rawDesc = "" +
 	"\n" +
-	"\vlocal.proto\x12\tstampd.v1\x1a\fledger.proto\x1a\fuplink.proto\"D\n" +
+	"\vlocal.proto\x12\tstampd.v1\x1a\x10connection.proto\x1a\fledger.proto\x1a\fuplink.proto\"D\n" +
 	"\x14RecordPaymentRequest\x12,\n" +
 	"\apayment\x18\x01 \x01(\v2\x12.stampd.v1.PaymentR\apayment\"]\n" +
 	"\x15RecordPaymentResponse\x12\x10\n" +
@@ -2239,7 +2735,7 @@ const file_local_proto_rawDesc = "" +
 	"\ras_of_unix_ms\x18\a \x01(\x03R\n" +
 	"asOfUnixMs\x12\x18\n" +
 	"\aoffline\x18\b \x01(\bR\aoffline\"\x0f\n" +
-	"\rStatusRequest\"\xe7\x03\n" +
+	"\rStatusRequest\"\x9b\x04\n" +
 	"\x0eStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1f\n" +
 	"\vterminal_id\x18\x02 \x01(\tR\n" +
@@ -2254,7 +2750,39 @@ const file_local_proto_rawDesc = "" +
 	"\x17cardholder_data_refused\x18\t \x01(\x04R\x15cardholderDataRefused\x12!\n" +
 	"\ffips_enabled\x18\n" +
 	" \x01(\bR\vfipsEnabled\x12>\n" +
-	"\vcertificate\x18\v \x01(\v2\x1c.stampd.v1.CertificateStatusR\vcertificate\"\xfe\x01\n" +
+	"\vcertificate\x18\v \x01(\v2\x1c.stampd.v1.CertificateStatusR\vcertificate\x122\n" +
+	"\anetwork\x18\f \x01(\v2\x18.stampd.v1.NetworkStatusR\anetwork\"\xe3\x01\n" +
+	"\rNetworkStatus\x12)\n" +
+	"\x05links\x18\x01 \x01(\v2\x13.stampd.v1.LinkListR\x05links\x125\n" +
+	"\vipv4_routes\x18\x02 \x01(\v2\x14.stampd.v1.RouteListR\n" +
+	"ipv4Routes\x125\n" +
+	"\vipv6_routes\x18\x03 \x01(\v2\x14.stampd.v1.RouteListR\n" +
+	"ipv6Routes\x129\n" +
+	"\fname_servers\x18\x04 \x01(\v2\x16.stampd.v1.NameServersR\vnameServers\"7\n" +
+	"\bLinkList\x12+\n" +
+	"\x05links\x18\x01 \x03(\v2\x15.stampd.v1.LinkStatusR\x05links\"\x82\x02\n" +
+	"\n" +
+	"LinkStatus\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12'\n" +
+	"\x04kind\x18\x02 \x01(\x0e2\x13.stampd.v1.LinkKindR\x04kind\x12*\n" +
+	"\x05state\x18\x03 \x01(\x0e2\x14.stampd.v1.LinkStateR\x05state\x12\x1d\n" +
+	"\acarrier\x18\x04 \x01(\bH\x00R\acarrier\x88\x01\x01\x12\x1c\n" +
+	"\taddresses\x18\x05 \x03(\tR\taddresses\x12\x17\n" +
+	"\x04ipv4\x18\x06 \x01(\bH\x01R\x04ipv4\x88\x01\x01\x12\x17\n" +
+	"\x04ipv6\x18\a \x01(\bH\x02R\x04ipv6\x88\x01\x01B\n" +
+	"\n" +
+	"\b_carrierB\a\n" +
+	"\x05_ipv4B\a\n" +
+	"\x05_ipv6\"<\n" +
+	"\tRouteList\x12/\n" +
+	"\x06routes\x18\x01 \x03(\v2\x17.stampd.v1.DefaultRouteR\x06routes\"^\n" +
+	"\fDefaultRoute\x12\x1c\n" +
+	"\tinterface\x18\x01 \x01(\tR\tinterface\x12\x18\n" +
+	"\agateway\x18\x02 \x01(\tR\agateway\x12\x16\n" +
+	"\x06metric\x18\x03 \x01(\rR\x06metric\"?\n" +
+	"\vNameServers\x12\x1c\n" +
+	"\taddresses\x18\x01 \x03(\tR\taddresses\x12\x12\n" +
+	"\x04stub\x18\x02 \x01(\bR\x04stub\"\xfe\x01\n" +
 	"\x11CertificateStatus\x121\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x1b.stampd.v1.CertificateStateR\x05state\x12\x16\n" +
 	"\x06serial\x18\x02 \x01(\tR\x06serial\x12.\n" +
@@ -2263,7 +2791,7 @@ const file_local_proto_rawDesc = "" +
 	"\n" +
 	"last_error\x18\x05 \x01(\tR\tlastErrorB\x14\n" +
 	"\x12_not_after_unix_msB\x10\n" +
-	"\x0e_renew_unix_ms\"\xe6\x04\n" +
+	"\x0e_renew_unix_ms\"\xd0\a\n" +
 	"\fUplinkStatus\x12,\n" +
 	"\x05state\x18\x01 \x01(\x0e2\x16.stampd.v1.UplinkStateR\x05state\x12\x18\n" +
 	"\abackend\x18\x02 \x01(\tR\abackend\x12\x1d\n" +
@@ -2282,11 +2810,32 @@ const file_local_proto_rawDesc = "" +
 	"\x05proxy\x18\v \x01(\tR\x05proxy\x12,\n" +
 	"\x04hold\x18\f \x01(\x0e2\x18.stampd.v1.TelemetryHoldR\x04hold\x12#\n" +
 	"\vheld_for_ms\x18\r \x01(\x03H\x02R\theldForMs\x88\x01\x01\x127\n" +
-	"\x15telemetry_bytes_today\x18\x0e \x01(\x04H\x03R\x13telemetryBytesToday\x88\x01\x01B\x15\n" +
+	"\x15telemetry_bytes_today\x18\x0e \x01(\x04H\x03R\x13telemetryBytesToday\x88\x01\x01\x12'\n" +
+	"\rround_trip_us\x18\x0f \x01(\rH\x04R\vroundTripUs\x88\x01\x01\x12%\n" +
+	"\vretransmits\x18\x10 \x01(\x04H\x05R\vretransmits\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"resolve_ms\x18\x11 \x01(\rH\x06R\tresolveMs\x88\x01\x01\x12\"\n" +
+	"\n" +
+	"connect_ms\x18\x12 \x01(\rH\aR\tconnectMs\x88\x01\x01\x12&\n" +
+	"\fhandshake_ms\x18\x13 \x01(\rH\bR\vhandshakeMs\x88\x01\x01\x12,\n" +
+	"\atraffic\x18\x14 \x01(\v2\x12.stampd.v1.TrafficR\atraffic\x12)\n" +
+	"\x04days\x18\x15 \x03(\v2\x15.stampd.v1.TrafficDayR\x04daysB\x15\n" +
 	"\x13_next_attempt_in_msB\x0f\n" +
 	"\r_since_ack_msB\x0e\n" +
 	"\f_held_for_msB\x18\n" +
-	"\x16_telemetry_bytes_today\"\xa4\x01\n" +
+	"\x16_telemetry_bytes_todayB\x10\n" +
+	"\x0e_round_trip_usB\x0e\n" +
+	"\f_retransmitsB\r\n" +
+	"\v_resolve_msB\r\n" +
+	"\v_connect_msB\x0f\n" +
+	"\r_handshake_ms\"\x82\x01\n" +
+	"\n" +
+	"TrafficDay\x12\x12\n" +
+	"\x04date\x18\x01 \x01(\tR\x04date\x12,\n" +
+	"\atraffic\x18\x02 \x01(\v2\x12.stampd.v1.TrafficR\atraffic\x122\n" +
+	"\x15telemetry_limit_bytes\x18\x03 \x01(\x04R\x13telemetryLimitBytes\"8\n" +
+	"\vTrafficDays\x12)\n" +
+	"\x04days\x18\x01 \x03(\v2\x15.stampd.v1.TrafficDayR\x04days\"\xa4\x01\n" +
 	"\n" +
 	"LaneStatus\x12#\n" +
 	"\x04lane\x18\x01 \x01(\x0e2\x0f.stampd.v1.LaneR\x04lane\x12\x14\n" +
@@ -2373,29 +2922,19 @@ const file_local_proto_rawDesc = "" +
 	"\vErrorDetail\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x12\n" +
-	"\x04hint\x18\x03 \x01(\tR\x04hint*\xcd\x01\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint*g\n" +
+	"\tLinkState\x12\x1a\n" +
+	"\x16LINK_STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
+	"\rLINK_STATE_UP\x10\x01\x12\x13\n" +
+	"\x0fLINK_STATE_DOWN\x10\x02\x12\x16\n" +
+	"\x12LINK_STATE_DORMANT\x10\x03*\xcd\x01\n" +
 	"\x10CertificateState\x12!\n" +
 	"\x1dCERTIFICATE_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16CERTIFICATE_STATE_NONE\x10\x01\x12\x1b\n" +
 	"\x17CERTIFICATE_STATE_VALID\x10\x02\x12\x19\n" +
 	"\x15CERTIFICATE_STATE_DUE\x10\x03\x12\x1d\n" +
 	"\x19CERTIFICATE_STATE_EXPIRED\x10\x04\x12#\n" +
-	"\x1fCERTIFICATE_STATE_CLOCK_UNKNOWN\x10\x05*\x96\x01\n" +
-	"\vUplinkState\x12\x1c\n" +
-	"\x18UPLINK_STATE_UNSPECIFIED\x10\x00\x12\x19\n" +
-	"\x15UPLINK_STATE_DISABLED\x10\x01\x12\x1b\n" +
-	"\x17UPLINK_STATE_CONNECTING\x10\x02\x12\x17\n" +
-	"\x13UPLINK_STATE_ONLINE\x10\x03\x12\x18\n" +
-	"\x14UPLINK_STATE_WAITING\x10\x04*\xcf\x01\n" +
-	"\vUplinkStage\x12\x1c\n" +
-	"\x18UPLINK_STAGE_UNSPECIFIED\x10\x00\x12\x19\n" +
-	"\x15UPLINK_STAGE_IDENTITY\x10\x01\x12\x14\n" +
-	"\x10UPLINK_STAGE_DNS\x10\x02\x12\x14\n" +
-	"\x10UPLINK_STAGE_TCP\x10\x03\x12\x16\n" +
-	"\x12UPLINK_STAGE_PROXY\x10\x04\x12\x14\n" +
-	"\x10UPLINK_STAGE_TLS\x10\x05\x12\x15\n" +
-	"\x11UPLINK_STAGE_GRPC\x10\x06\x12\x16\n" +
-	"\x12UPLINK_STAGE_QUEUE\x10\a*d\n" +
+	"\x1fCERTIFICATE_STATE_CLOCK_UNKNOWN\x10\x05*d\n" +
 	"\rTelemetryHold\x12\x1e\n" +
 	"\x1aTELEMETRY_HOLD_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15TELEMETRY_HOLD_WINDOW\x10\x01\x12\x18\n" +
@@ -2421,83 +2960,107 @@ func file_local_proto_rawDescGZIP() []byte {
 	return file_local_proto_rawDescData
 }
 
-var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
+var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_local_proto_goTypes = []any{
-	(CertificateState)(0),         // 0: stampd.v1.CertificateState
-	(UplinkState)(0),              // 1: stampd.v1.UplinkState
-	(UplinkStage)(0),              // 2: stampd.v1.UplinkStage
-	(TelemetryHold)(0),            // 3: stampd.v1.TelemetryHold
-	(*RecordPaymentRequest)(nil),  // 4: stampd.v1.RecordPaymentRequest
-	(*RecordPaymentResponse)(nil), // 5: stampd.v1.RecordPaymentResponse
-	(*AwardStampsRequest)(nil),    // 6: stampd.v1.AwardStampsRequest
-	(*AwardStampsResponse)(nil),   // 7: stampd.v1.AwardStampsResponse
-	(*GetCardRequest)(nil),        // 8: stampd.v1.GetCardRequest
-	(*GetCardResponse)(nil),       // 9: stampd.v1.GetCardResponse
-	(*Card)(nil),                  // 10: stampd.v1.Card
-	(*StatusRequest)(nil),         // 11: stampd.v1.StatusRequest
-	(*StatusResponse)(nil),        // 12: stampd.v1.StatusResponse
-	(*CertificateStatus)(nil),     // 13: stampd.v1.CertificateStatus
-	(*UplinkStatus)(nil),          // 14: stampd.v1.UplinkStatus
-	(*LaneStatus)(nil),            // 15: stampd.v1.LaneStatus
-	(*QueueStatus)(nil),           // 16: stampd.v1.QueueStatus
-	(*PartStatus)(nil),            // 17: stampd.v1.PartStatus
-	(*FlushRequest)(nil),          // 18: stampd.v1.FlushRequest
-	(*FlushResponse)(nil),         // 19: stampd.v1.FlushResponse
-	(*ListQueueRequest)(nil),      // 20: stampd.v1.ListQueueRequest
-	(*ListQueueResponse)(nil),     // 21: stampd.v1.ListQueueResponse
-	(*QueueFile)(nil),             // 22: stampd.v1.QueueFile
-	(*QueueLane)(nil),             // 23: stampd.v1.QueueLane
-	(*SetAsideFile)(nil),          // 24: stampd.v1.SetAsideFile
-	(*ReadQueueRequest)(nil),      // 25: stampd.v1.ReadQueueRequest
-	(*ReadQueueResponse)(nil),     // 26: stampd.v1.ReadQueueResponse
-	(*QueueRecord)(nil),           // 27: stampd.v1.QueueRecord
-	(*ErrorDetail)(nil),           // 28: stampd.v1.ErrorDetail
-	(*Payment)(nil),               // 29: stampd.v1.Payment
-	(Lane)(0),                     // 30: stampd.v1.Lane
-	(RejectReason)(0),             // 31: stampd.v1.RejectReason
+	(LinkState)(0),                // 0: stampd.v1.LinkState
+	(CertificateState)(0),         // 1: stampd.v1.CertificateState
+	(TelemetryHold)(0),            // 2: stampd.v1.TelemetryHold
+	(*RecordPaymentRequest)(nil),  // 3: stampd.v1.RecordPaymentRequest
+	(*RecordPaymentResponse)(nil), // 4: stampd.v1.RecordPaymentResponse
+	(*AwardStampsRequest)(nil),    // 5: stampd.v1.AwardStampsRequest
+	(*AwardStampsResponse)(nil),   // 6: stampd.v1.AwardStampsResponse
+	(*GetCardRequest)(nil),        // 7: stampd.v1.GetCardRequest
+	(*GetCardResponse)(nil),       // 8: stampd.v1.GetCardResponse
+	(*Card)(nil),                  // 9: stampd.v1.Card
+	(*StatusRequest)(nil),         // 10: stampd.v1.StatusRequest
+	(*StatusResponse)(nil),        // 11: stampd.v1.StatusResponse
+	(*NetworkStatus)(nil),         // 12: stampd.v1.NetworkStatus
+	(*LinkList)(nil),              // 13: stampd.v1.LinkList
+	(*LinkStatus)(nil),            // 14: stampd.v1.LinkStatus
+	(*RouteList)(nil),             // 15: stampd.v1.RouteList
+	(*DefaultRoute)(nil),          // 16: stampd.v1.DefaultRoute
+	(*NameServers)(nil),           // 17: stampd.v1.NameServers
+	(*CertificateStatus)(nil),     // 18: stampd.v1.CertificateStatus
+	(*UplinkStatus)(nil),          // 19: stampd.v1.UplinkStatus
+	(*TrafficDay)(nil),            // 20: stampd.v1.TrafficDay
+	(*TrafficDays)(nil),           // 21: stampd.v1.TrafficDays
+	(*LaneStatus)(nil),            // 22: stampd.v1.LaneStatus
+	(*QueueStatus)(nil),           // 23: stampd.v1.QueueStatus
+	(*PartStatus)(nil),            // 24: stampd.v1.PartStatus
+	(*FlushRequest)(nil),          // 25: stampd.v1.FlushRequest
+	(*FlushResponse)(nil),         // 26: stampd.v1.FlushResponse
+	(*ListQueueRequest)(nil),      // 27: stampd.v1.ListQueueRequest
+	(*ListQueueResponse)(nil),     // 28: stampd.v1.ListQueueResponse
+	(*QueueFile)(nil),             // 29: stampd.v1.QueueFile
+	(*QueueLane)(nil),             // 30: stampd.v1.QueueLane
+	(*SetAsideFile)(nil),          // 31: stampd.v1.SetAsideFile
+	(*ReadQueueRequest)(nil),      // 32: stampd.v1.ReadQueueRequest
+	(*ReadQueueResponse)(nil),     // 33: stampd.v1.ReadQueueResponse
+	(*QueueRecord)(nil),           // 34: stampd.v1.QueueRecord
+	(*ErrorDetail)(nil),           // 35: stampd.v1.ErrorDetail
+	(*Payment)(nil),               // 36: stampd.v1.Payment
+	(LinkKind)(0),                 // 37: stampd.v1.LinkKind
+	(UplinkState)(0),              // 38: stampd.v1.UplinkState
+	(UplinkStage)(0),              // 39: stampd.v1.UplinkStage
+	(*Traffic)(nil),               // 40: stampd.v1.Traffic
+	(Lane)(0),                     // 41: stampd.v1.Lane
+	(RejectReason)(0),             // 42: stampd.v1.RejectReason
 }
 var file_local_proto_depIdxs = []int32{
-	29, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
-	10, // 1: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
-	10, // 2: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
-	14, // 3: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
-	15, // 4: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
-	16, // 5: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
-	17, // 6: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
-	13, // 7: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
-	0,  // 8: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
-	1,  // 9: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
-	2,  // 10: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
-	3,  // 11: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
-	30, // 12: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
-	22, // 13: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
-	23, // 14: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
-	24, // 15: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
-	30, // 16: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
-	30, // 17: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
-	27, // 18: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
-	30, // 19: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
-	31, // 20: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
-	4,  // 21: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
-	6,  // 22: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
-	8,  // 23: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
-	11, // 24: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
-	18, // 25: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
-	20, // 26: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
-	25, // 27: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
-	5,  // 28: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
-	7,  // 29: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
-	9,  // 30: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
-	12, // 31: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
-	19, // 32: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
-	21, // 33: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
-	26, // 34: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
-	28, // [28:35] is the sub-list for method output_type
-	21, // [21:28] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	36, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
+	9,  // 1: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
+	9,  // 2: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
+	19, // 3: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
+	22, // 4: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
+	23, // 5: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
+	24, // 6: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
+	18, // 7: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
+	12, // 8: stampd.v1.StatusResponse.network:type_name -> stampd.v1.NetworkStatus
+	13, // 9: stampd.v1.NetworkStatus.links:type_name -> stampd.v1.LinkList
+	15, // 10: stampd.v1.NetworkStatus.ipv4_routes:type_name -> stampd.v1.RouteList
+	15, // 11: stampd.v1.NetworkStatus.ipv6_routes:type_name -> stampd.v1.RouteList
+	17, // 12: stampd.v1.NetworkStatus.name_servers:type_name -> stampd.v1.NameServers
+	14, // 13: stampd.v1.LinkList.links:type_name -> stampd.v1.LinkStatus
+	37, // 14: stampd.v1.LinkStatus.kind:type_name -> stampd.v1.LinkKind
+	0,  // 15: stampd.v1.LinkStatus.state:type_name -> stampd.v1.LinkState
+	16, // 16: stampd.v1.RouteList.routes:type_name -> stampd.v1.DefaultRoute
+	1,  // 17: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
+	38, // 18: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
+	39, // 19: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
+	2,  // 20: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
+	40, // 21: stampd.v1.UplinkStatus.traffic:type_name -> stampd.v1.Traffic
+	20, // 22: stampd.v1.UplinkStatus.days:type_name -> stampd.v1.TrafficDay
+	40, // 23: stampd.v1.TrafficDay.traffic:type_name -> stampd.v1.Traffic
+	20, // 24: stampd.v1.TrafficDays.days:type_name -> stampd.v1.TrafficDay
+	41, // 25: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
+	29, // 26: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
+	30, // 27: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
+	31, // 28: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
+	41, // 29: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
+	41, // 30: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
+	34, // 31: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
+	41, // 32: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
+	42, // 33: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
+	3,  // 34: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
+	5,  // 35: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
+	7,  // 36: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
+	10, // 37: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
+	25, // 38: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
+	27, // 39: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
+	32, // 40: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
+	4,  // 41: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
+	6,  // 42: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
+	8,  // 43: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
+	11, // 44: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
+	26, // 45: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
+	28, // 46: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
+	33, // 47: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
+	41, // [41:48] is the sub-list for method output_type
+	34, // [34:41] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_local_proto_init() }
@@ -2505,21 +3068,23 @@ func file_local_proto_init() {
 	if File_local_proto != nil {
 		return
 	}
+	file_connection_proto_init()
 	file_ledger_proto_init()
 	file_uplink_proto_init()
 	file_local_proto_msgTypes[2].OneofWrappers = []any{}
-	file_local_proto_msgTypes[9].OneofWrappers = []any{}
-	file_local_proto_msgTypes[10].OneofWrappers = []any{}
-	file_local_proto_msgTypes[18].OneofWrappers = []any{}
-	file_local_proto_msgTypes[19].OneofWrappers = []any{}
-	file_local_proto_msgTypes[23].OneofWrappers = []any{}
+	file_local_proto_msgTypes[11].OneofWrappers = []any{}
+	file_local_proto_msgTypes[15].OneofWrappers = []any{}
+	file_local_proto_msgTypes[16].OneofWrappers = []any{}
+	file_local_proto_msgTypes[26].OneofWrappers = []any{}
+	file_local_proto_msgTypes[27].OneofWrappers = []any{}
+	file_local_proto_msgTypes[31].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_local_proto_rawDesc), len(file_local_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   25,
+			NumEnums:      3,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
