@@ -23,6 +23,7 @@ type settings struct {
 	queue     string // folder of the queue; empty is one beside the rest
 	backend   string // host:port; empty means none
 	schedules schedules
+	hardware  *terminal // nil is a battery that stays as it is, and no modem
 }
 
 // agent is a terminal: the stripped agent as a process, and a client of its socket.
@@ -52,21 +53,15 @@ func (l *lab) newAgent(s settings) (*agent, error) {
 	if err := l.tool("ca", "issue", l.ca, "--terminal", a.name, "--merchant", "m-1", "--out", a.dir); err != nil {
 		return nil, err
 	}
-	return a, errors.Join(a.configure(), a.plugBattery())
-}
-
-// plugBattery gives the terminal a battery, as the kernel would show it (Documentation/ABI/testing/sysfs-class-power): a
-// terminal without one would tell of it.
-func (a *agent) plugBattery() error {
-	dir := filepath.Join(a.dir, "sys/class/power_supply/BAT0")
-	err := os.MkdirAll(dir, 0o700)
-	for file, content := range map[string]string{
-		"type": "Battery", "present": "1", "status": "Discharging", "capacity": "71", "voltage_now": "3812000",
-		"current_now": "-184000", "temp": "298", "cycle_count": "212", "health": "Good",
-	} {
-		err = errors.Join(err, os.WriteFile(filepath.Join(dir, file), []byte(content+"\n"), 0o600))
+	if s.hardware == nil { // a terminal without a battery would tell of it
+		if err := plug(filepath.Join(a.dir, "sys/class/power_supply/BAT0"), map[string]string{
+			"type": "Battery", "present": "1", "status": "Discharging", "capacity": "71", "voltage_now": "3812000",
+			"current_now": "-184000", "temp": "298", "cycle_count": "212", "health": "Good",
+		}); err != nil {
+			return nil, err
+		}
 	}
-	return err
+	return a, a.configure()
 }
 
 // configure writes the config file: what every agent has, and the settings.
@@ -75,6 +70,10 @@ func (a *agent) configure() error {
 	if a.settings.backend != "" {
 		uplink = fmt.Sprintf("backend = %q\nserver_name = \"localhost\"\ncert = \"%[2]s/terminal.pem\"\nkey = \"%[2]s/terminal.key\"\nca = \"%[2]s/ca.pem\"\n",
 			a.settings.backend, a.dir)
+	}
+	hardware := fmt.Sprintf("sys_root = %q\nmodem = \"off\"", filepath.Join(a.dir, "sys"))
+	if t := a.settings.hardware; t != nil {
+		hardware = fmt.Sprintf("sys_root = %q\nmodem = %q\nsystem_bus = \"off\"", t.sys, t.slot.Path())
 	}
 	text := fmt.Sprintf(`[terminal]
 id = %q
@@ -86,7 +85,7 @@ path = "%[3]s/queue.db"
 key_file = "%[2]s/queue.key"
 max_size = "512MiB"
 [hardware]
-sys_root = "%[2]s/sys"
+%[7]s
 [uplink]
 first_contact_spread = "0s"
 backoff_min = "100ms"
@@ -94,7 +93,7 @@ backoff_max = "200ms"
 %[4]s
 %[5]s
 [telemetry]%[6]s
-`, a.name, a.dir, a.settings.queue, uplink, a.settings.schedules.uplink, a.settings.schedules.telemetry)
+`, a.name, a.dir, a.settings.queue, uplink, a.settings.schedules.uplink, a.settings.schedules.telemetry, hardware)
 	return os.WriteFile(filepath.Join(a.dir, "stampd.toml"), []byte(text), 0o600)
 }
 

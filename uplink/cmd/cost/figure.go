@@ -23,15 +23,16 @@ type figure struct {
 type unit string
 
 const (
-	size      unit = "B"
-	megabytes unit = "MB"
-	perSecond unit = "/s"
-	flushes   unit = "flushes"
-	seconds   unit = "s"
-	millis    unit = "ms"
-	percent   unit = "%"
-	ratio     unit = "×"
-	count     unit = ""
+	size       unit = "B"
+	megabytes  unit = "MB"
+	perSecond  unit = "/s"
+	eachSecond unit = "a second"
+	flushes    unit = "flushes"
+	seconds    unit = "s"
+	millis     unit = "ms"
+	percent    unit = "%"
+	ratio      unit = "×"
+	count      unit = ""
 )
 
 // budget is what a figure may be.
@@ -135,7 +136,7 @@ func (f figure) budget() string {
 func (u unit) format(v float64) string {
 	digits := 0
 	switch {
-	case u == ratio || u == flushes || u == count && v != math.Trunc(v) || u == percent || u == megabytes && v < 100 || u == seconds && v < 10:
+	case u == ratio || u == flushes || u == count && v != math.Trunc(v) || u == percent || u == eachSecond || u == megabytes && v < 100 || u == seconds && v < 10:
 		digits = 2
 	case v != 0 && math.Abs(v) < 100 && (u != perSecond && v != math.Trunc(v)):
 		digits = 1

@@ -62,7 +62,7 @@ func measureFlash(ctx context.Context, l *lab) ([]figure, string, error) {
 // flashOf runs an agent with its queue on the disk, and counts lone payments and many at once. With a backend, a payment
 // counts until the backend has it.
 func (l *lab) flashOf(d *disk, queue, backend string) (lone, many writes, err error) {
-	a, err := l.newAgent(settings{queue: filepath.Join(d.dir, queue), backend: backend, schedules: quiet()})
+	a, err := l.newAgent(settings{queue: filepath.Join(d.dir, queue), backend: backend, schedules: l.defaults.quiet()})
 	if err != nil {
 		return lone, many, err
 	}

@@ -20,6 +20,8 @@ type lab struct {
 	backend *process
 	address string // of the backend
 	agents  int
+
+	defaults defaults
 }
 
 func newLab(ctx context.Context, o options) (*lab, error) {
@@ -43,6 +45,10 @@ func newLab(ctx context.Context, o options) (*lab, error) {
 			l.close()
 			return nil, err
 		}
+	}
+	if l.defaults, err = l.askDefaults(); err != nil {
+		l.close()
+		return nil, err
 	}
 	return l, nil
 }

@@ -14,7 +14,7 @@ const (
 
 // measureLone counts what a payment costs on a stream that is open already.
 func measureLone(ctx context.Context, l *lab) ([]figure, string, error) {
-	a, k, err := l.linked(quiet())
+	a, k, err := l.linked(settings{schedules: l.defaults.quiet()})
 	if err != nil {
 		return nil, "", err
 	}
@@ -56,7 +56,7 @@ func measureLone(ctx context.Context, l *lab) ([]figure, string, error) {
 }
 
 // linked starts an agent that reaches the backend over a link of its own, and waits until it is online.
-func (l *lab) linked(s schedules) (*agent, *link, error) {
+func (l *lab) linked(s settings) (*agent, *link, error) {
 	if err := l.serve(); err != nil {
 		return nil, nil, err
 	}
@@ -64,7 +64,8 @@ func (l *lab) linked(s schedules) (*agent, *link, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	a, err := l.newAgent(settings{backend: k.address(), schedules: s})
+	s.backend = k.address()
+	a, err := l.newAgent(s)
 	if err == nil {
 		_, err = a.start()
 	}

@@ -27,7 +27,7 @@ func main() {
 	flag.StringVar(&o.arm, "arm", "bin/linux-armv7", "directory of the same for armv7")
 	flag.StringVar(&o.dir, "dir", os.TempDir(), "directory to work in, on the disk to be measured")
 	flag.IntVar(&o.events, "events", 200_000, "how many payments, and how many readings, to queue and drain")
-	flag.DurationVar(&o.idle, "idle", time.Minute, "how long to watch an idle agent")
+	flag.DurationVar(&o.watch, "idle", time.Minute, "how long to watch an idle agent")
 	flag.Parse()
 	o.events = max(o.events-o.events%(perBlock*perRound), perBlock*perRound)
 
@@ -43,7 +43,7 @@ func main() {
 type options struct {
 	bin, arm, dir string
 	events        int
-	idle          time.Duration
+	watch         time.Duration
 }
 
 // run measures, and prints one table at the end.

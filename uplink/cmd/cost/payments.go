@@ -19,7 +19,7 @@ func measurePayments(ctx context.Context, l *lab) ([]figure, string, error) {
 	}
 	defer k.close()
 	k.setCut(true)
-	a, err := l.newAgent(settings{backend: k.address(), schedules: quiet()})
+	a, err := l.newAgent(settings{backend: k.address(), schedules: l.defaults.quiet()})
 	if err != nil {
 		return nil, "", err
 	}

@@ -61,6 +61,16 @@ func (p *process) cpu() time.Duration {
 	return time.Duration(total)
 }
 
+// wakeups returns how often its threads have gone to sleep so far, of their own accord: so often has something woken one
+// (voluntary_ctxt_switches, proc(5)).
+func (p *process) wakeups() (n uint64) {
+	tasks, _ := filepath.Glob(p.file("task/*"))
+	for _, task := range tasks {
+		n += p.count(filepath.Join("task", filepath.Base(task), "status"), "voluntary_ctxt_switches")
+	}
+	return n
+}
+
 // memory is what a process has in memory, in MB.
 type memory struct {
 	now, peak float64

@@ -113,7 +113,7 @@ func (l *lab) drainReadings(ctx context.Context, times blocktest.Times) (d drain
 	}
 	defer k.close()
 	k.setCut(true)
-	a, err := l.newAgent(settings{backend: k.address(), schedules: quiet()})
+	a, err := l.newAgent(settings{backend: k.address(), schedules: l.defaults.quiet()})
 	if err != nil {
 		return d, 0, err
 	}

@@ -11,7 +11,7 @@ const reconnects = 8
 // measureReconnect breaks the connection of an agent that has nothing to send, and counts what the next one costs until the
 // stream is open and silent.
 func measureReconnect(ctx context.Context, l *lab) ([]figure, string, error) {
-	a, k, err := l.linked(quiet())
+	a, k, err := l.linked(settings{schedules: l.defaults.quiet()})
 	if err != nil {
 		return nil, "", err
 	}

@@ -3,10 +3,14 @@ package main
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // schedules is further lines of the sections uplink and telemetry; the zero schedules are the defaults.
@@ -14,52 +18,88 @@ type schedules struct {
 	uplink, telemetry string
 }
 
-// quiet is a terminal that reads so rarely that readings do not disturb.
-func quiet() schedules {
-	return schedules{telemetry: `
-battery_every = "24h"
-host_every = "24h"
-app_every = "24h"
-block_every = "1h"`}
-}
-
 // rapidly is how much more often a rapid terminal does everything than one with the defaults.
 const rapidly = 30
 
-// rapid asks the agent for its default schedules, and returns them divided by rapidly, the probes of the link included.
-func (l *lab) rapid() (schedules, error) {
+// quiet returns the schedules of a terminal that reads so rarely that readings do not disturb.
+func (d defaults) quiet() schedules {
+	return schedules{telemetry: d.lines(func(name string, _ time.Duration) time.Duration {
+		if name == "block_every" {
+			return time.Hour
+		}
+		return 24 * time.Hour
+	})}
+}
+
+// rapid returns the default schedules divided by rapidly, the probes of the link included.
+func (d defaults) rapid() schedules {
+	return schedules{
+		uplink:    fmt.Sprintf("keepalive = %q", d.keepalive/rapidly),
+		telemetry: d.lines(func(_ string, every time.Duration) time.Duration { return every / rapidly }),
+	}
+}
+
+// defaults is the schedules that the agent has by default.
+type defaults struct {
+	keepalive time.Duration
+	every     map[string]time.Duration // by the name of the setting in the section telemetry
+}
+
+// lines returns the settings of the section telemetry, changed.
+func (d defaults) lines(change func(name string, every time.Duration) time.Duration) string {
+	var b strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(d.every)) {
+		fmt.Fprintf(&b, "\n%s = %q", name, change(name, d.every[name]))
+	}
+	return b.String()
+}
+
+// askDefaults asks the agent what its schedules are.
+func (l *lab) askDefaults() (defaults, error) {
 	file := filepath.Join(l.dir, "defaults.toml")
 	if err := os.WriteFile(file, []byte("[terminal]\nid = \"t\"\nmerchant = \"m\"\n"), 0o600); err != nil {
-		return schedules{}, err
+		return defaults{}, err
 	}
 	out, err := exec.CommandContext(l.ctx, filepath.Join(l.bin, "stampd"), "config", "show", "--json", "--config", file).Output()
 	if err != nil {
-		return schedules{}, fmt.Errorf("cannot run stampd config show: %w", err)
+		return defaults{}, fmt.Errorf("cannot run stampd config show: %w", err)
 	}
-	var defaults struct {
-		Uplink    struct{ Keepalive span }
-		Telemetry struct{ BatteryEvery, HostEvery, AppEvery, BlockEvery span }
-	}
-	if err := json.Unmarshal(out, &defaults); err != nil {
-		return schedules{}, fmt.Errorf("cannot read what stampd config show says: %w", err)
-	}
-	t := defaults.Telemetry
-	return schedules{
-		fmt.Sprintf("keepalive = %q", defaults.Uplink.Keepalive/rapidly),
-		fmt.Sprintf("\nbattery_every = %q\nhost_every = %q\napp_every = %q\nblock_every = %q",
-			t.BatteryEvery/rapidly, t.HostEvery/rapidly, t.AppEvery/rapidly, t.BlockEvery/rapidly),
-	}, nil
+	return parseDefaults(out)
 }
 
-// span is a time span that is written as text: "5m".
-type span time.Duration
-
-// UnmarshalText reads what [time.ParseDuration] reads.
-func (s *span) UnmarshalText(text []byte) error {
-	d, err := time.ParseDuration(string(text))
-	*s = span(d)
-	return err
+// parseDefaults reads what stampd config show --json prints: every setting of telemetry that is a pause between readings or
+// blocks.
+func parseDefaults(config []byte) (defaults, error) {
+	var shown struct {
+		Uplink    struct{ Keepalive string }
+		Telemetry map[string]any
+	}
+	if err := json.Unmarshal(config, &shown); err != nil {
+		return defaults{}, fmt.Errorf("cannot read what stampd config show says: %w", err)
+	}
+	d := defaults{every: make(map[string]time.Duration)}
+	var err error
+	if d.keepalive, err = time.ParseDuration(shown.Uplink.Keepalive); err != nil {
+		return defaults{}, fmt.Errorf("cannot read keepalive: %w", err)
+	}
+	for name, value := range shown.Telemetry {
+		text, _ := value.(string)
+		every, err := time.ParseDuration(text)
+		if err == nil && strings.Contains(name, "Every") {
+			d.every[settingName(name)] = every
+		}
+	}
+	return d, nil
 }
 
-// String writes it so that the agent can read it.
-func (s span) String() string { return time.Duration(s).String() }
+// settingName returns what a setting is called in the file that is called so in JSON: block_every of blockEvery.
+func settingName(json string) string {
+	var b strings.Builder
+	for _, r := range json {
+		if unicode.IsUpper(r) {
+			b.WriteByte('_')
+		}
+		b.WriteRune(unicode.ToLower(r))
+	}
+	return b.String()
+}

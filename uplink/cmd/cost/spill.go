@@ -23,11 +23,7 @@ func measureSpill(ctx context.Context, l *lab) ([]figure, string, error) {
 	if err := l.serve(); err != nil {
 		return nil, "", err
 	}
-	rapid, err := l.rapid()
-	if err != nil {
-		return nil, "", err
-	}
-	a, err := l.newAgent(settings{queue: filepath.Join(d.dir, "online"), backend: l.address, schedules: rapid})
+	a, err := l.newAgent(settings{queue: filepath.Join(d.dir, "online"), backend: l.address, schedules: l.defaults.rapid()})
 	if err != nil {
 		return nil, "", err
 	}
