@@ -103,6 +103,7 @@ type Event struct {
 	//	*Event_Payment
 	//	*Event_Stamp
 	//	*Event_Audit
+	//	*Event_PaymentLimit
 	//	*Event_Battery
 	//	*Event_Modem
 	//	*Event_Host
@@ -182,6 +183,15 @@ func (x *Event) GetAudit() *Audit {
 	if x != nil {
 		if x, ok := x.Body.(*Event_Audit); ok {
 			return x.Audit
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetPaymentLimit() *PaymentLimit {
+	if x != nil {
+		if x, ok := x.Body.(*Event_PaymentLimit); ok {
+			return x.PaymentLimit
 		}
 	}
 	return nil
@@ -278,6 +288,11 @@ type Event_Audit struct {
 	Audit *Audit `protobuf:"bytes,12,opt,name=audit,proto3,oneof"`
 }
 
+type Event_PaymentLimit struct {
+	// Payments stored on the terminal have come to a limit that it watches. Ledger lane.
+	PaymentLimit *PaymentLimit `protobuf:"bytes,13,opt,name=payment_limit,json=paymentLimit,proto3,oneof"`
+}
+
 type Event_Battery struct {
 	// A battery reading. Telemetry lane.
 	Battery *Battery `protobuf:"bytes,20,opt,name=battery,proto3,oneof"`
@@ -323,6 +338,8 @@ func (*Event_Payment) isEvent_Body() {}
 func (*Event_Stamp) isEvent_Body() {}
 
 func (*Event_Audit) isEvent_Body() {}
+
+func (*Event_PaymentLimit) isEvent_Body() {}
 
 func (*Event_Battery) isEvent_Body() {}
 
@@ -419,13 +436,14 @@ var File_event_proto protoreflect.FileDescriptor
 
 const file_event_proto_rawDesc = "" +
 	"\n" +
-	"\vevent.proto\x12\tstampd.v1\x1a\x10connection.proto\x1a\fledger.proto\x1a\x0ftelemetry.proto\"\xed\x04\n" +
+	"\vevent.proto\x12\tstampd.v1\x1a\x10connection.proto\x1a\fledger.proto\x1a\x0ftelemetry.proto\"\xad\x05\n" +
 	"\x05Event\x12&\n" +
 	"\x05clock\x18\x01 \x01(\v2\x10.stampd.v1.ClockR\x05clock\x12.\n" +
 	"\apayment\x18\n" +
 	" \x01(\v2\x12.stampd.v1.PaymentH\x00R\apayment\x12(\n" +
 	"\x05stamp\x18\v \x01(\v2\x10.stampd.v1.StampH\x00R\x05stamp\x12(\n" +
-	"\x05audit\x18\f \x01(\v2\x10.stampd.v1.AuditH\x00R\x05audit\x12.\n" +
+	"\x05audit\x18\f \x01(\v2\x10.stampd.v1.AuditH\x00R\x05audit\x12>\n" +
+	"\rpayment_limit\x18\r \x01(\v2\x17.stampd.v1.PaymentLimitH\x00R\fpaymentLimit\x12.\n" +
 	"\abattery\x18\x14 \x01(\v2\x12.stampd.v1.BatteryH\x00R\abattery\x12(\n" +
 	"\x05modem\x18\x15 \x01(\v2\x10.stampd.v1.ModemH\x00R\x05modem\x12%\n" +
 	"\x04host\x18\x16 \x01(\v2\x0f.stampd.v1.HostH\x00R\x04host\x12D\n" +
@@ -478,34 +496,36 @@ var file_event_proto_goTypes = []any{
 	(*Payment)(nil),          // 3: stampd.v1.Payment
 	(*Stamp)(nil),            // 4: stampd.v1.Stamp
 	(*Audit)(nil),            // 5: stampd.v1.Audit
-	(*Battery)(nil),          // 6: stampd.v1.Battery
-	(*Modem)(nil),            // 7: stampd.v1.Modem
-	(*Host)(nil),             // 8: stampd.v1.Host
-	(*AppPerformance)(nil),   // 9: stampd.v1.AppPerformance
-	(*Lifecycle)(nil),        // 10: stampd.v1.Lifecycle
-	(*Contact)(nil),          // 11: stampd.v1.Contact
-	(*NetworkInterface)(nil), // 12: stampd.v1.NetworkInterface
-	(*Connection)(nil),       // 13: stampd.v1.Connection
+	(*PaymentLimit)(nil),     // 6: stampd.v1.PaymentLimit
+	(*Battery)(nil),          // 7: stampd.v1.Battery
+	(*Modem)(nil),            // 8: stampd.v1.Modem
+	(*Host)(nil),             // 9: stampd.v1.Host
+	(*AppPerformance)(nil),   // 10: stampd.v1.AppPerformance
+	(*Lifecycle)(nil),        // 11: stampd.v1.Lifecycle
+	(*Contact)(nil),          // 12: stampd.v1.Contact
+	(*NetworkInterface)(nil), // 13: stampd.v1.NetworkInterface
+	(*Connection)(nil),       // 14: stampd.v1.Connection
 }
 var file_event_proto_depIdxs = []int32{
 	2,  // 0: stampd.v1.Event.clock:type_name -> stampd.v1.Clock
 	3,  // 1: stampd.v1.Event.payment:type_name -> stampd.v1.Payment
 	4,  // 2: stampd.v1.Event.stamp:type_name -> stampd.v1.Stamp
 	5,  // 3: stampd.v1.Event.audit:type_name -> stampd.v1.Audit
-	6,  // 4: stampd.v1.Event.battery:type_name -> stampd.v1.Battery
-	7,  // 5: stampd.v1.Event.modem:type_name -> stampd.v1.Modem
-	8,  // 6: stampd.v1.Event.host:type_name -> stampd.v1.Host
-	9,  // 7: stampd.v1.Event.app_performance:type_name -> stampd.v1.AppPerformance
-	10, // 8: stampd.v1.Event.lifecycle:type_name -> stampd.v1.Lifecycle
-	11, // 9: stampd.v1.Event.contact:type_name -> stampd.v1.Contact
-	12, // 10: stampd.v1.Event.network_interface:type_name -> stampd.v1.NetworkInterface
-	13, // 11: stampd.v1.Event.connection:type_name -> stampd.v1.Connection
-	0,  // 12: stampd.v1.Clock.confidence:type_name -> stampd.v1.ClockConfidence
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	6,  // 4: stampd.v1.Event.payment_limit:type_name -> stampd.v1.PaymentLimit
+	7,  // 5: stampd.v1.Event.battery:type_name -> stampd.v1.Battery
+	8,  // 6: stampd.v1.Event.modem:type_name -> stampd.v1.Modem
+	9,  // 7: stampd.v1.Event.host:type_name -> stampd.v1.Host
+	10, // 8: stampd.v1.Event.app_performance:type_name -> stampd.v1.AppPerformance
+	11, // 9: stampd.v1.Event.lifecycle:type_name -> stampd.v1.Lifecycle
+	12, // 10: stampd.v1.Event.contact:type_name -> stampd.v1.Contact
+	13, // 11: stampd.v1.Event.network_interface:type_name -> stampd.v1.NetworkInterface
+	14, // 12: stampd.v1.Event.connection:type_name -> stampd.v1.Connection
+	0,  // 13: stampd.v1.Clock.confidence:type_name -> stampd.v1.ClockConfidence
+	14, // [14:14] is the sub-list for method output_type
+	14, // [14:14] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -520,6 +540,7 @@ func file_event_proto_init() {
 		(*Event_Payment)(nil),
 		(*Event_Stamp)(nil),
 		(*Event_Audit)(nil),
+		(*Event_PaymentLimit)(nil),
 		(*Event_Battery)(nil),
 		(*Event_Modem)(nil),
 		(*Event_Host)(nil),

@@ -21,6 +21,137 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// PaymentAnomaly is what does not fit together in the steps of one payment, taken in the order of their numbers.
+type PaymentAnomaly int32
+
+const (
+	// Not given.
+	PaymentAnomaly_PAYMENT_ANOMALY_UNSPECIFIED PaymentAnomaly = 0
+	// No payment goes from where this one was to this step.
+	PaymentAnomaly_PAYMENT_ANOMALY_ILLEGAL_TRANSITION PaymentAnomaly = 1
+	// original_key is not the key of a step that this terminal knows: it was made on another one, or before a new queue.
+	PaymentAnomaly_PAYMENT_ANOMALY_ORIGINAL_UNKNOWN PaymentAnomaly = 2
+	// The payment has had a step of this kind, and can have only one: it was captured, voided or declined before.
+	PaymentAnomaly_PAYMENT_ANOMALY_REPEATED PaymentAnomaly = 3
+	// More was refunded than was captured; where nothing was captured, than was authorised.
+	PaymentAnomaly_PAYMENT_ANOMALY_REFUND_OVER_CAPTURED PaymentAnomaly = 4
+	// The currency is not that of the payment's first step. The amount counts for nothing.
+	PaymentAnomaly_PAYMENT_ANOMALY_CURRENCY_DIFFERS PaymentAnomaly = 5
+	// auth_mode is not possible for the kind: a payment that was stored and is online, or one that was approved and is to be
+	// forwarded.
+	PaymentAnomaly_PAYMENT_ANOMALY_AUTH_MODE_DIFFERS PaymentAnomaly = 6
+)
+
+// Enum value maps for PaymentAnomaly.
+var (
+	PaymentAnomaly_name = map[int32]string{
+		0: "PAYMENT_ANOMALY_UNSPECIFIED",
+		1: "PAYMENT_ANOMALY_ILLEGAL_TRANSITION",
+		2: "PAYMENT_ANOMALY_ORIGINAL_UNKNOWN",
+		3: "PAYMENT_ANOMALY_REPEATED",
+		4: "PAYMENT_ANOMALY_REFUND_OVER_CAPTURED",
+		5: "PAYMENT_ANOMALY_CURRENCY_DIFFERS",
+		6: "PAYMENT_ANOMALY_AUTH_MODE_DIFFERS",
+	}
+	PaymentAnomaly_value = map[string]int32{
+		"PAYMENT_ANOMALY_UNSPECIFIED":          0,
+		"PAYMENT_ANOMALY_ILLEGAL_TRANSITION":   1,
+		"PAYMENT_ANOMALY_ORIGINAL_UNKNOWN":     2,
+		"PAYMENT_ANOMALY_REPEATED":             3,
+		"PAYMENT_ANOMALY_REFUND_OVER_CAPTURED": 4,
+		"PAYMENT_ANOMALY_CURRENCY_DIFFERS":     5,
+		"PAYMENT_ANOMALY_AUTH_MODE_DIFFERS":    6,
+	}
+)
+
+func (x PaymentAnomaly) Enum() *PaymentAnomaly {
+	p := new(PaymentAnomaly)
+	*p = x
+	return p
+}
+
+func (x PaymentAnomaly) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PaymentAnomaly) Descriptor() protoreflect.EnumDescriptor {
+	return file_ledger_proto_enumTypes[0].Descriptor()
+}
+
+func (PaymentAnomaly) Type() protoreflect.EnumType {
+	return &file_ledger_proto_enumTypes[0]
+}
+
+func (x PaymentAnomaly) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PaymentAnomaly.Descriptor instead.
+func (PaymentAnomaly) EnumDescriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{0}
+}
+
+// PaymentLimitKind is what is limited. The limits themselves are settings of the agent.
+type PaymentLimitKind int32
+
+const (
+	// Not given.
+	PaymentLimitKind_PAYMENT_LIMIT_KIND_UNSPECIFIED PaymentLimitKind = 0
+	// The amount of one stored payment.
+	PaymentLimitKind_PAYMENT_LIMIT_KIND_AMOUNT PaymentLimitKind = 1
+	// How many payments are stored.
+	PaymentLimitKind_PAYMENT_LIMIT_KIND_COUNT PaymentLimitKind = 2
+	// What the stored payments of one currency come to.
+	PaymentLimitKind_PAYMENT_LIMIT_KIND_TOTAL PaymentLimitKind = 3
+	// The age of the oldest stored payment.
+	PaymentLimitKind_PAYMENT_LIMIT_KIND_AGE PaymentLimitKind = 4
+)
+
+// Enum value maps for PaymentLimitKind.
+var (
+	PaymentLimitKind_name = map[int32]string{
+		0: "PAYMENT_LIMIT_KIND_UNSPECIFIED",
+		1: "PAYMENT_LIMIT_KIND_AMOUNT",
+		2: "PAYMENT_LIMIT_KIND_COUNT",
+		3: "PAYMENT_LIMIT_KIND_TOTAL",
+		4: "PAYMENT_LIMIT_KIND_AGE",
+	}
+	PaymentLimitKind_value = map[string]int32{
+		"PAYMENT_LIMIT_KIND_UNSPECIFIED": 0,
+		"PAYMENT_LIMIT_KIND_AMOUNT":      1,
+		"PAYMENT_LIMIT_KIND_COUNT":       2,
+		"PAYMENT_LIMIT_KIND_TOTAL":       3,
+		"PAYMENT_LIMIT_KIND_AGE":         4,
+	}
+)
+
+func (x PaymentLimitKind) Enum() *PaymentLimitKind {
+	p := new(PaymentLimitKind)
+	*p = x
+	return p
+}
+
+func (x PaymentLimitKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (PaymentLimitKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_ledger_proto_enumTypes[1].Descriptor()
+}
+
+func (PaymentLimitKind) Type() protoreflect.EnumType {
+	return &file_ledger_proto_enumTypes[1]
+}
+
+func (x PaymentLimitKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use PaymentLimitKind.Descriptor instead.
+func (PaymentLimitKind) EnumDescriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{1}
+}
+
 // PaymentKind is a step of a payment's life.
 type PaymentKind int32
 
@@ -98,11 +229,11 @@ func (x PaymentKind) String() string {
 }
 
 func (PaymentKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_ledger_proto_enumTypes[0].Descriptor()
+	return file_ledger_proto_enumTypes[2].Descriptor()
 }
 
 func (PaymentKind) Type() protoreflect.EnumType {
-	return &file_ledger_proto_enumTypes[0]
+	return &file_ledger_proto_enumTypes[2]
 }
 
 func (x PaymentKind) Number() protoreflect.EnumNumber {
@@ -111,7 +242,7 @@ func (x PaymentKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use PaymentKind.Descriptor instead.
 func (PaymentKind) EnumDescriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{0}
+	return file_ledger_proto_rawDescGZIP(), []int{2}
 }
 
 // AuthMode says who decided on a payment.
@@ -155,11 +286,11 @@ func (x AuthMode) String() string {
 }
 
 func (AuthMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_ledger_proto_enumTypes[1].Descriptor()
+	return file_ledger_proto_enumTypes[3].Descriptor()
 }
 
 func (AuthMode) Type() protoreflect.EnumType {
-	return &file_ledger_proto_enumTypes[1]
+	return &file_ledger_proto_enumTypes[3]
 }
 
 func (x AuthMode) Number() protoreflect.EnumNumber {
@@ -168,7 +299,7 @@ func (x AuthMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AuthMode.Descriptor instead.
 func (AuthMode) EnumDescriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{1}
+	return file_ledger_proto_rawDescGZIP(), []int{3}
 }
 
 // EntryMode says how a card was read.
@@ -236,11 +367,11 @@ func (x EntryMode) String() string {
 }
 
 func (EntryMode) Descriptor() protoreflect.EnumDescriptor {
-	return file_ledger_proto_enumTypes[2].Descriptor()
+	return file_ledger_proto_enumTypes[4].Descriptor()
 }
 
 func (EntryMode) Type() protoreflect.EnumType {
-	return &file_ledger_proto_enumTypes[2]
+	return &file_ledger_proto_enumTypes[4]
 }
 
 func (x EntryMode) Number() protoreflect.EnumNumber {
@@ -249,7 +380,7 @@ func (x EntryMode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use EntryMode.Descriptor instead.
 func (EntryMode) EnumDescriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{2}
+	return file_ledger_proto_rawDescGZIP(), []int{4}
 }
 
 // CardholderVerification says how a cardholder was verified (CVM).
@@ -301,11 +432,11 @@ func (x CardholderVerification) String() string {
 }
 
 func (CardholderVerification) Descriptor() protoreflect.EnumDescriptor {
-	return file_ledger_proto_enumTypes[3].Descriptor()
+	return file_ledger_proto_enumTypes[5].Descriptor()
 }
 
 func (CardholderVerification) Type() protoreflect.EnumType {
-	return &file_ledger_proto_enumTypes[3]
+	return &file_ledger_proto_enumTypes[5]
 }
 
 func (x CardholderVerification) Number() protoreflect.EnumNumber {
@@ -314,7 +445,64 @@ func (x CardholderVerification) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CardholderVerification.Descriptor instead.
 func (CardholderVerification) EnumDescriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{3}
+	return file_ledger_proto_rawDescGZIP(), []int{5}
+}
+
+// CardFunding says whose money a card spends.
+type CardFunding int32
+
+const (
+	// Not known.
+	CardFunding_CARD_FUNDING_UNSPECIFIED CardFunding = 0
+	// The issuer's.
+	CardFunding_CARD_FUNDING_CREDIT CardFunding = 1
+	// That of the holder's account.
+	CardFunding_CARD_FUNDING_DEBIT CardFunding = 2
+	// What was paid in before.
+	CardFunding_CARD_FUNDING_PREPAID CardFunding = 3
+)
+
+// Enum value maps for CardFunding.
+var (
+	CardFunding_name = map[int32]string{
+		0: "CARD_FUNDING_UNSPECIFIED",
+		1: "CARD_FUNDING_CREDIT",
+		2: "CARD_FUNDING_DEBIT",
+		3: "CARD_FUNDING_PREPAID",
+	}
+	CardFunding_value = map[string]int32{
+		"CARD_FUNDING_UNSPECIFIED": 0,
+		"CARD_FUNDING_CREDIT":      1,
+		"CARD_FUNDING_DEBIT":       2,
+		"CARD_FUNDING_PREPAID":     3,
+	}
+)
+
+func (x CardFunding) Enum() *CardFunding {
+	p := new(CardFunding)
+	*p = x
+	return p
+}
+
+func (x CardFunding) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (CardFunding) Descriptor() protoreflect.EnumDescriptor {
+	return file_ledger_proto_enumTypes[6].Descriptor()
+}
+
+func (CardFunding) Type() protoreflect.EnumType {
+	return &file_ledger_proto_enumTypes[6]
+}
+
+func (x CardFunding) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use CardFunding.Descriptor instead.
+func (CardFunding) EnumDescriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{6}
 }
 
 // StampKind is what an entry does to a card.
@@ -350,11 +538,11 @@ func (x StampKind) String() string {
 }
 
 func (StampKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_ledger_proto_enumTypes[4].Descriptor()
+	return file_ledger_proto_enumTypes[7].Descriptor()
 }
 
 func (StampKind) Type() protoreflect.EnumType {
-	return &file_ledger_proto_enumTypes[4]
+	return &file_ledger_proto_enumTypes[7]
 }
 
 func (x StampKind) Number() protoreflect.EnumNumber {
@@ -363,7 +551,7 @@ func (x StampKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StampKind.Descriptor instead.
 func (StampKind) EnumDescriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{4}
+	return file_ledger_proto_rawDescGZIP(), []int{7}
 }
 
 // AuditKind names a security event.
@@ -441,11 +629,11 @@ func (x AuditKind) String() string {
 }
 
 func (AuditKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_ledger_proto_enumTypes[5].Descriptor()
+	return file_ledger_proto_enumTypes[8].Descriptor()
 }
 
 func (AuditKind) Type() protoreflect.EnumType {
-	return &file_ledger_proto_enumTypes[5]
+	return &file_ledger_proto_enumTypes[8]
 }
 
 func (x AuditKind) Number() protoreflect.EnumNumber {
@@ -454,7 +642,7 @@ func (x AuditKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AuditKind.Descriptor instead.
 func (AuditKind) EnumDescriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{5}
+	return file_ledger_proto_rawDescGZIP(), []int{8}
 }
 
 // Payment is one step in the life of a payment, as the POS app reported it. The agent records and never judges: it
@@ -494,7 +682,27 @@ type Payment struct {
 	// The idempotency key of the payment that this step voids, refunds, reverses or settles. Empty: it is the first step.
 	OriginalKey string `protobuf:"bytes,16,opt,name=original_key,json=originalKey,proto3" json:"original_key,omitempty"`
 	// The shop's order number: up to 64 printable ASCII characters. Empty means unknown.
-	OrderRef      string `protobuf:"bytes,17,opt,name=order_ref,json=orderRef,proto3" json:"order_ref,omitempty"`
+	OrderRef string `protobuf:"bytes,17,opt,name=order_ref,json=orderRef,proto3" json:"order_ref,omitempty"`
+	// What is left of amount_minor without tip and surcharge. Minor units, 0 to amount_minor. When it is set, the three add up
+	// to amount_minor. Unset means unknown.
+	BaseMinor *int64 `protobuf:"varint,18,opt,name=base_minor,json=baseMinor,proto3,oneof" json:"base_minor,omitempty"`
+	// The number of the batch that it is settled in: up to 6 letters or digits. Empty means unknown.
+	BatchNo string `protobuf:"bytes,19,opt,name=batch_no,json=batchNo,proto3" json:"batch_no,omitempty"`
+	// The acquirer's name for it: up to 12 letters or digits. Empty means unknown.
+	AcquirerRef string `protobuf:"bytes,20,opt,name=acquirer_ref,json=acquirerRef,proto3" json:"acquirer_ref,omitempty"`
+	// What the chip said: EMV data objects (BER-TLV, EMV Book 3, annex B), up to 1,024 bytes. A request may hold any but those
+	// with a card's number, its tracks, a code or a PIN. Recorded are those of 4F, 50, 82, 84, 8A, 95, 9A, 9B, 9C, 5F2A, 9F02,
+	// 9F03, 9F1A, 9F21, 9F24, 9F26, 9F27, 9F33, 9F34, 9F35, 9F36, 9F37 and 9F39, and nothing else. Empty means unknown.
+	Emv []byte `protobuf:"bytes,21,opt,name=emv,proto3" json:"emv,omitempty"`
+	// How many data objects of emv were not recorded. Count, >= 0. Unset means that there was no emv. The agent sets it: unset
+	// in a request.
+	EmvDropped *uint32 `protobuf:"varint,22,opt,name=emv_dropped,json=emvDropped,proto3,oneof" json:"emv_dropped,omitempty"`
+	// What does not fit together with what the terminal knows of the payment. It is recorded all the same. The agent sets it:
+	// empty in a request.
+	Anomalies []PaymentAnomaly `protobuf:"varint,23,rep,packed,name=anomalies,proto3,enum=stampd.v1.PaymentAnomaly" json:"anomalies,omitempty"`
+	// How much is stored on the terminal at the merchant's risk, with this step. Unset means that this step stores nothing. The
+	// agent sets it: unset in a request.
+	Risk          *PaymentRisk `protobuf:"bytes,24,opt,name=risk,proto3" json:"risk,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -648,6 +856,269 @@ func (x *Payment) GetOrderRef() string {
 	return ""
 }
 
+func (x *Payment) GetBaseMinor() int64 {
+	if x != nil && x.BaseMinor != nil {
+		return *x.BaseMinor
+	}
+	return 0
+}
+
+func (x *Payment) GetBatchNo() string {
+	if x != nil {
+		return x.BatchNo
+	}
+	return ""
+}
+
+func (x *Payment) GetAcquirerRef() string {
+	if x != nil {
+		return x.AcquirerRef
+	}
+	return ""
+}
+
+func (x *Payment) GetEmv() []byte {
+	if x != nil {
+		return x.Emv
+	}
+	return nil
+}
+
+func (x *Payment) GetEmvDropped() uint32 {
+	if x != nil && x.EmvDropped != nil {
+		return *x.EmvDropped
+	}
+	return 0
+}
+
+func (x *Payment) GetAnomalies() []PaymentAnomaly {
+	if x != nil {
+		return x.Anomalies
+	}
+	return nil
+}
+
+func (x *Payment) GetRisk() *PaymentRisk {
+	if x != nil {
+		return x.Risk
+	}
+	return nil
+}
+
+// PaymentRisk is what the payments come to that are stored on the terminal and have no answer of the acquirer yet. The
+// merchant bears the risk that they are declined.
+type PaymentRisk struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Payments that are stored, this one included. Count, >= 1.
+	StoredCount uint32 `protobuf:"varint,1,opt,name=stored_count,json=storedCount,proto3" json:"stored_count,omitempty"`
+	// What those in this payment's currency come to, this one included. Minor units, 0 to 10^13 - 1, which stands for more.
+	StoredTotalMinor int64 `protobuf:"varint,2,opt,name=stored_total_minor,json=storedTotalMinor,proto3" json:"stored_total_minor,omitempty"`
+	// The limits that are reached to half at least, and how far.
+	Limits []*PaymentLimitLevel `protobuf:"bytes,3,rep,name=limits,proto3" json:"limits,omitempty"`
+	// Wall clock of the terminal when the oldest of them was stored: milliseconds since 1970-01-01T00:00:00Z, as read, right or
+	// wrong. Range: any. Unset means unknown.
+	OfflineSinceUnixMs *int64 `protobuf:"varint,4,opt,name=offline_since_unix_ms,json=offlineSinceUnixMs,proto3,oneof" json:"offline_since_unix_ms,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *PaymentRisk) Reset() {
+	*x = PaymentRisk{}
+	mi := &file_ledger_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentRisk) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentRisk) ProtoMessage() {}
+
+func (x *PaymentRisk) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentRisk.ProtoReflect.Descriptor instead.
+func (*PaymentRisk) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *PaymentRisk) GetStoredCount() uint32 {
+	if x != nil {
+		return x.StoredCount
+	}
+	return 0
+}
+
+func (x *PaymentRisk) GetStoredTotalMinor() int64 {
+	if x != nil {
+		return x.StoredTotalMinor
+	}
+	return 0
+}
+
+func (x *PaymentRisk) GetLimits() []*PaymentLimitLevel {
+	if x != nil {
+		return x.Limits
+	}
+	return nil
+}
+
+func (x *PaymentRisk) GetOfflineSinceUnixMs() int64 {
+	if x != nil && x.OfflineSinceUnixMs != nil {
+		return *x.OfflineSinceUnixMs
+	}
+	return 0
+}
+
+// PaymentLimitLevel is how far a limit is reached.
+type PaymentLimitLevel struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The limit.
+	Kind PaymentLimitKind `protobuf:"varint,1,opt,name=kind,proto3,enum=stampd.v1.PaymentLimitKind" json:"kind,omitempty"`
+	// 50, 80 or 100 percent of it; 100 stands for more.
+	Percent       uint32 `protobuf:"varint,2,opt,name=percent,proto3" json:"percent,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentLimitLevel) Reset() {
+	*x = PaymentLimitLevel{}
+	mi := &file_ledger_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentLimitLevel) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentLimitLevel) ProtoMessage() {}
+
+func (x *PaymentLimitLevel) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentLimitLevel.ProtoReflect.Descriptor instead.
+func (*PaymentLimitLevel) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *PaymentLimitLevel) GetKind() PaymentLimitKind {
+	if x != nil {
+		return x.Kind
+	}
+	return PaymentLimitKind_PAYMENT_LIMIT_KIND_UNSPECIFIED
+}
+
+func (x *PaymentLimitLevel) GetPercent() uint32 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+// PaymentLimit says that payments stored on the terminal have come to a limit that it watches, or away from it. Nothing is
+// refused because of a limit: the money is the merchant's, and the event is there so that somebody brings the terminal online.
+type PaymentLimit struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The limit. Always set.
+	Kind PaymentLimitKind `protobuf:"varint,1,opt,name=kind,proto3,enum=stampd.v1.PaymentLimitKind" json:"kind,omitempty"`
+	// ISO 4217 code of the amounts, of a limit that is one. Else empty.
+	Currency string `protobuf:"bytes,2,opt,name=currency,proto3" json:"currency,omitempty"`
+	// How far it is reached: 50, 80 or 100 percent, where 100 stands for more; 0 means less than half. Always set.
+	Percent uint32 `protobuf:"varint,3,opt,name=percent,proto3" json:"percent,omitempty"`
+	// What is stored: payments, minor units of currency, or the age of the oldest in seconds, by kind. Range: 0 to 10^13 - 1,
+	// which stands for more.
+	Used int64 `protobuf:"varint,4,opt,name=used,proto3" json:"used,omitempty"`
+	// The limit, in the same unit. Range: >= 1.
+	Allowed       int64 `protobuf:"varint,5,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PaymentLimit) Reset() {
+	*x = PaymentLimit{}
+	mi := &file_ledger_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PaymentLimit) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PaymentLimit) ProtoMessage() {}
+
+func (x *PaymentLimit) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PaymentLimit.ProtoReflect.Descriptor instead.
+func (*PaymentLimit) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *PaymentLimit) GetKind() PaymentLimitKind {
+	if x != nil {
+		return x.Kind
+	}
+	return PaymentLimitKind_PAYMENT_LIMIT_KIND_UNSPECIFIED
+}
+
+func (x *PaymentLimit) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
+func (x *PaymentLimit) GetPercent() uint32 {
+	if x != nil {
+		return x.Percent
+	}
+	return 0
+}
+
+func (x *PaymentLimit) GetUsed() int64 {
+	if x != nil {
+		return x.Used
+	}
+	return 0
+}
+
+func (x *PaymentLimit) GetAllowed() int64 {
+	if x != nil {
+		return x.Allowed
+	}
+	return 0
+}
+
 // PaymentCard is what may be kept of a payment card: never its number, its tracks, its expiry or its holder's name.
 type PaymentCard struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -658,14 +1129,19 @@ type PaymentCard struct {
 	// Payment Account Reference: 29 capital letters or digits (EMVCo). Empty means unknown.
 	Par string `protobuf:"bytes,3,opt,name=par,proto3" json:"par,omitempty"`
 	// The acquirer's token for the card: up to 64 characters, not all digits. Empty means unknown.
-	Token         string `protobuf:"bytes,4,opt,name=token,proto3" json:"token,omitempty"`
+	Token string `protobuf:"bytes,4,opt,name=token,proto3" json:"token,omitempty"`
+	// The first six digits of the card's number: 6 digits. Recorded where the setting payments.keep_bin6 says so, else left out.
+	// Empty means unknown.
+	Bin6 string `protobuf:"bytes,5,opt,name=bin6,proto3" json:"bin6,omitempty"`
+	// How the card is funded. Unspecified means unknown.
+	Funding       CardFunding `protobuf:"varint,6,opt,name=funding,proto3,enum=stampd.v1.CardFunding" json:"funding,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *PaymentCard) Reset() {
 	*x = PaymentCard{}
-	mi := &file_ledger_proto_msgTypes[1]
+	mi := &file_ledger_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -677,7 +1153,7 @@ func (x *PaymentCard) String() string {
 func (*PaymentCard) ProtoMessage() {}
 
 func (x *PaymentCard) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[1]
+	mi := &file_ledger_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -690,7 +1166,7 @@ func (x *PaymentCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PaymentCard.ProtoReflect.Descriptor instead.
 func (*PaymentCard) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{1}
+	return file_ledger_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *PaymentCard) GetBrand() string {
@@ -721,6 +1197,20 @@ func (x *PaymentCard) GetToken() string {
 	return ""
 }
 
+func (x *PaymentCard) GetBin6() string {
+	if x != nil {
+		return x.Bin6
+	}
+	return ""
+}
+
+func (x *PaymentCard) GetFunding() CardFunding {
+	if x != nil {
+		return x.Funding
+	}
+	return CardFunding_CARD_FUNDING_UNSPECIFIED
+}
+
 // Stamp is one immutable entry of a loyalty card. A card is a pure function of the set of its entries.
 type Stamp struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -748,7 +1238,7 @@ type Stamp struct {
 
 func (x *Stamp) Reset() {
 	*x = Stamp{}
-	mi := &file_ledger_proto_msgTypes[2]
+	mi := &file_ledger_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -760,7 +1250,7 @@ func (x *Stamp) String() string {
 func (*Stamp) ProtoMessage() {}
 
 func (x *Stamp) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[2]
+	mi := &file_ledger_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -773,7 +1263,7 @@ func (x *Stamp) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Stamp.ProtoReflect.Descriptor instead.
 func (*Stamp) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{2}
+	return file_ledger_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Stamp) GetIdempotencyKey() string {
@@ -869,7 +1359,7 @@ type Audit struct {
 
 func (x *Audit) Reset() {
 	*x = Audit{}
-	mi := &file_ledger_proto_msgTypes[3]
+	mi := &file_ledger_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -881,7 +1371,7 @@ func (x *Audit) String() string {
 func (*Audit) ProtoMessage() {}
 
 func (x *Audit) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[3]
+	mi := &file_ledger_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -894,7 +1384,7 @@ func (x *Audit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audit.ProtoReflect.Descriptor instead.
 func (*Audit) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{3}
+	return file_ledger_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Audit) GetKind() AuditKind {
@@ -971,7 +1461,7 @@ var File_ledger_proto protoreflect.FileDescriptor
 
 const file_ledger_proto_rawDesc = "" +
 	"\n" +
-	"\fledger.proto\x12\tstampd.v1\"\xe5\x05\n" +
+	"\fledger.proto\x12\tstampd.v1\"\x83\b\n" +
 	"\aPayment\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12*\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x16.stampd.v1.PaymentKindR\x04kind\x120\n" +
@@ -991,16 +1481,44 @@ const file_ledger_proto_rawDesc = "" +
 	"\x17cardholder_verification\x18\x0e \x01(\x0e2!.stampd.v1.CardholderVerificationR\x16cardholderVerification\x12*\n" +
 	"\x04card\x18\x0f \x01(\v2\x16.stampd.v1.PaymentCardR\x04card\x12!\n" +
 	"\foriginal_key\x18\x10 \x01(\tR\voriginalKey\x12\x1b\n" +
-	"\torder_ref\x18\x11 \x01(\tR\borderRefB\f\n" +
+	"\torder_ref\x18\x11 \x01(\tR\borderRef\x12\"\n" +
+	"\n" +
+	"base_minor\x18\x12 \x01(\x03H\x03R\tbaseMinor\x88\x01\x01\x12\x19\n" +
+	"\bbatch_no\x18\x13 \x01(\tR\abatchNo\x12!\n" +
+	"\facquirer_ref\x18\x14 \x01(\tR\vacquirerRef\x12\x10\n" +
+	"\x03emv\x18\x15 \x01(\fR\x03emv\x12$\n" +
+	"\vemv_dropped\x18\x16 \x01(\rH\x04R\n" +
+	"emvDropped\x88\x01\x01\x127\n" +
+	"\tanomalies\x18\x17 \x03(\x0e2\x19.stampd.v1.PaymentAnomalyR\tanomalies\x12*\n" +
+	"\x04risk\x18\x18 \x01(\v2\x16.stampd.v1.PaymentRiskR\x04riskB\f\n" +
 	"\n" +
 	"_tip_minorB\x12\n" +
 	"\x10_surcharge_minorB\x11\n" +
-	"\x0f_cashback_minor\"a\n" +
+	"\x0f_cashback_minorB\r\n" +
+	"\v_base_minorB\x0e\n" +
+	"\f_emv_dropped\"\xe6\x01\n" +
+	"\vPaymentRisk\x12!\n" +
+	"\fstored_count\x18\x01 \x01(\rR\vstoredCount\x12,\n" +
+	"\x12stored_total_minor\x18\x02 \x01(\x03R\x10storedTotalMinor\x124\n" +
+	"\x06limits\x18\x03 \x03(\v2\x1c.stampd.v1.PaymentLimitLevelR\x06limits\x126\n" +
+	"\x15offline_since_unix_ms\x18\x04 \x01(\x03H\x00R\x12offlineSinceUnixMs\x88\x01\x01B\x18\n" +
+	"\x16_offline_since_unix_ms\"^\n" +
+	"\x11PaymentLimitLevel\x12/\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1b.stampd.v1.PaymentLimitKindR\x04kind\x12\x18\n" +
+	"\apercent\x18\x02 \x01(\rR\apercent\"\xa3\x01\n" +
+	"\fPaymentLimit\x12/\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1b.stampd.v1.PaymentLimitKindR\x04kind\x12\x1a\n" +
+	"\bcurrency\x18\x02 \x01(\tR\bcurrency\x12\x18\n" +
+	"\apercent\x18\x03 \x01(\rR\apercent\x12\x12\n" +
+	"\x04used\x18\x04 \x01(\x03R\x04used\x12\x18\n" +
+	"\aallowed\x18\x05 \x01(\x03R\aallowed\"\xa7\x01\n" +
 	"\vPaymentCard\x12\x14\n" +
 	"\x05brand\x18\x01 \x01(\tR\x05brand\x12\x14\n" +
 	"\x05last4\x18\x02 \x01(\tR\x05last4\x12\x10\n" +
 	"\x03par\x18\x03 \x01(\tR\x03par\x12\x14\n" +
-	"\x05token\x18\x04 \x01(\tR\x05token\"\xc7\x02\n" +
+	"\x05token\x18\x04 \x01(\tR\x05token\x12\x12\n" +
+	"\x04bin6\x18\x05 \x01(\tR\x04bin6\x120\n" +
+	"\afunding\x18\x06 \x01(\x0e2\x16.stampd.v1.CardFundingR\afunding\"\xc7\x02\n" +
 	"\x05Stamp\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12(\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x14.stampd.v1.StampKindR\x04kind\x12!\n" +
@@ -1035,7 +1553,21 @@ const file_ledger_proto_rawDesc = "" +
 	"\n" +
 	"\b_missingB\r\n" +
 	"\v_unreadableB\b\n" +
-	"\x06_count*\x8c\x03\n" +
+	"\x06_count*\x94\x02\n" +
+	"\x0ePaymentAnomaly\x12\x1f\n" +
+	"\x1bPAYMENT_ANOMALY_UNSPECIFIED\x10\x00\x12&\n" +
+	"\"PAYMENT_ANOMALY_ILLEGAL_TRANSITION\x10\x01\x12$\n" +
+	" PAYMENT_ANOMALY_ORIGINAL_UNKNOWN\x10\x02\x12\x1c\n" +
+	"\x18PAYMENT_ANOMALY_REPEATED\x10\x03\x12(\n" +
+	"$PAYMENT_ANOMALY_REFUND_OVER_CAPTURED\x10\x04\x12$\n" +
+	" PAYMENT_ANOMALY_CURRENCY_DIFFERS\x10\x05\x12%\n" +
+	"!PAYMENT_ANOMALY_AUTH_MODE_DIFFERS\x10\x06*\xad\x01\n" +
+	"\x10PaymentLimitKind\x12\"\n" +
+	"\x1ePAYMENT_LIMIT_KIND_UNSPECIFIED\x10\x00\x12\x1d\n" +
+	"\x19PAYMENT_LIMIT_KIND_AMOUNT\x10\x01\x12\x1c\n" +
+	"\x18PAYMENT_LIMIT_KIND_COUNT\x10\x02\x12\x1c\n" +
+	"\x18PAYMENT_LIMIT_KIND_TOTAL\x10\x03\x12\x1a\n" +
+	"\x16PAYMENT_LIMIT_KIND_AGE\x10\x04*\x8c\x03\n" +
 	"\vPaymentKind\x12\x1c\n" +
 	"\x18PAYMENT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17PAYMENT_KIND_AUTHORISED\x10\x01\x12\x19\n" +
@@ -1073,7 +1605,12 @@ const file_ledger_proto_rawDesc = "" +
 	"!CARDHOLDER_VERIFICATION_SIGNATURE\x10\x02\x12'\n" +
 	"#CARDHOLDER_VERIFICATION_OFFLINE_PIN\x10\x03\x12&\n" +
 	"\"CARDHOLDER_VERIFICATION_ONLINE_PIN\x10\x04\x12\"\n" +
-	"\x1eCARDHOLDER_VERIFICATION_DEVICE\x10\x05*=\n" +
+	"\x1eCARDHOLDER_VERIFICATION_DEVICE\x10\x05*v\n" +
+	"\vCardFunding\x12\x1c\n" +
+	"\x18CARD_FUNDING_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13CARD_FUNDING_CREDIT\x10\x01\x12\x16\n" +
+	"\x12CARD_FUNDING_DEBIT\x10\x02\x12\x18\n" +
+	"\x14CARD_FUNDING_PREPAID\x10\x03*=\n" +
 	"\tStampKind\x12\x1a\n" +
 	"\x16STAMP_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
 	"\x10STAMP_KIND_STAMP\x10\x01*\x80\x03\n" +
@@ -1104,33 +1641,45 @@ func file_ledger_proto_rawDescGZIP() []byte {
 	return file_ledger_proto_rawDescData
 }
 
-var file_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 6)
-var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_ledger_proto_goTypes = []any{
-	(PaymentKind)(0),            // 0: stampd.v1.PaymentKind
-	(AuthMode)(0),               // 1: stampd.v1.AuthMode
-	(EntryMode)(0),              // 2: stampd.v1.EntryMode
-	(CardholderVerification)(0), // 3: stampd.v1.CardholderVerification
-	(StampKind)(0),              // 4: stampd.v1.StampKind
-	(AuditKind)(0),              // 5: stampd.v1.AuditKind
-	(*Payment)(nil),             // 6: stampd.v1.Payment
-	(*PaymentCard)(nil),         // 7: stampd.v1.PaymentCard
-	(*Stamp)(nil),               // 8: stampd.v1.Stamp
-	(*Audit)(nil),               // 9: stampd.v1.Audit
+	(PaymentAnomaly)(0),         // 0: stampd.v1.PaymentAnomaly
+	(PaymentLimitKind)(0),       // 1: stampd.v1.PaymentLimitKind
+	(PaymentKind)(0),            // 2: stampd.v1.PaymentKind
+	(AuthMode)(0),               // 3: stampd.v1.AuthMode
+	(EntryMode)(0),              // 4: stampd.v1.EntryMode
+	(CardholderVerification)(0), // 5: stampd.v1.CardholderVerification
+	(CardFunding)(0),            // 6: stampd.v1.CardFunding
+	(StampKind)(0),              // 7: stampd.v1.StampKind
+	(AuditKind)(0),              // 8: stampd.v1.AuditKind
+	(*Payment)(nil),             // 9: stampd.v1.Payment
+	(*PaymentRisk)(nil),         // 10: stampd.v1.PaymentRisk
+	(*PaymentLimitLevel)(nil),   // 11: stampd.v1.PaymentLimitLevel
+	(*PaymentLimit)(nil),        // 12: stampd.v1.PaymentLimit
+	(*PaymentCard)(nil),         // 13: stampd.v1.PaymentCard
+	(*Stamp)(nil),               // 14: stampd.v1.Stamp
+	(*Audit)(nil),               // 15: stampd.v1.Audit
 }
 var file_ledger_proto_depIdxs = []int32{
-	0, // 0: stampd.v1.Payment.kind:type_name -> stampd.v1.PaymentKind
-	1, // 1: stampd.v1.Payment.auth_mode:type_name -> stampd.v1.AuthMode
-	2, // 2: stampd.v1.Payment.entry_mode:type_name -> stampd.v1.EntryMode
-	3, // 3: stampd.v1.Payment.cardholder_verification:type_name -> stampd.v1.CardholderVerification
-	7, // 4: stampd.v1.Payment.card:type_name -> stampd.v1.PaymentCard
-	4, // 5: stampd.v1.Stamp.kind:type_name -> stampd.v1.StampKind
-	5, // 6: stampd.v1.Audit.kind:type_name -> stampd.v1.AuditKind
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	2,  // 0: stampd.v1.Payment.kind:type_name -> stampd.v1.PaymentKind
+	3,  // 1: stampd.v1.Payment.auth_mode:type_name -> stampd.v1.AuthMode
+	4,  // 2: stampd.v1.Payment.entry_mode:type_name -> stampd.v1.EntryMode
+	5,  // 3: stampd.v1.Payment.cardholder_verification:type_name -> stampd.v1.CardholderVerification
+	13, // 4: stampd.v1.Payment.card:type_name -> stampd.v1.PaymentCard
+	0,  // 5: stampd.v1.Payment.anomalies:type_name -> stampd.v1.PaymentAnomaly
+	10, // 6: stampd.v1.Payment.risk:type_name -> stampd.v1.PaymentRisk
+	11, // 7: stampd.v1.PaymentRisk.limits:type_name -> stampd.v1.PaymentLimitLevel
+	1,  // 8: stampd.v1.PaymentLimitLevel.kind:type_name -> stampd.v1.PaymentLimitKind
+	1,  // 9: stampd.v1.PaymentLimit.kind:type_name -> stampd.v1.PaymentLimitKind
+	6,  // 10: stampd.v1.PaymentCard.funding:type_name -> stampd.v1.CardFunding
+	7,  // 11: stampd.v1.Stamp.kind:type_name -> stampd.v1.StampKind
+	8,  // 12: stampd.v1.Audit.kind:type_name -> stampd.v1.AuditKind
+	13, // [13:13] is the sub-list for method output_type
+	13, // [13:13] is the sub-list for method input_type
+	13, // [13:13] is the sub-list for extension type_name
+	13, // [13:13] is the sub-list for extension extendee
+	0,  // [0:13] is the sub-list for field type_name
 }
 
 func init() { file_ledger_proto_init() }
@@ -1139,14 +1688,15 @@ func file_ledger_proto_init() {
 		return
 	}
 	file_ledger_proto_msgTypes[0].OneofWrappers = []any{}
-	file_ledger_proto_msgTypes[3].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[1].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ledger_proto_rawDesc), len(file_ledger_proto_rawDesc)),
-			NumEnums:      6,
-			NumMessages:   4,
+			NumEnums:      9,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

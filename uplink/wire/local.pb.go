@@ -250,7 +250,13 @@ type RecordPaymentResponse struct {
 	// Whether the key was known already, and this is the answer given then.
 	Duplicate bool `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	// The epoch of the number, in hexadecimal: with seq and the terminal, it names the record for all time. Always set.
-	Epoch         string `protobuf:"bytes,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	Epoch string `protobuf:"bytes,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Who decided, as it is recorded. Unspecified means unknown.
+	AuthMode AuthMode `protobuf:"varint,4,opt,name=auth_mode,json=authMode,proto3,enum=stampd.v1.AuthMode" json:"auth_mode,omitempty"`
+	// What does not fit together with what the terminal knows of the payment. The step is recorded all the same.
+	Anomalies []PaymentAnomaly `protobuf:"varint,5,rep,packed,name=anomalies,proto3,enum=stampd.v1.PaymentAnomaly" json:"anomalies,omitempty"`
+	// How much is stored on the terminal at the merchant's risk, with this step. Unset means that this step stores nothing.
+	Risk          *PaymentRisk `protobuf:"bytes,6,opt,name=risk,proto3" json:"risk,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -304,6 +310,27 @@ func (x *RecordPaymentResponse) GetEpoch() string {
 		return x.Epoch
 	}
 	return ""
+}
+
+func (x *RecordPaymentResponse) GetAuthMode() AuthMode {
+	if x != nil {
+		return x.AuthMode
+	}
+	return AuthMode_AUTH_MODE_UNSPECIFIED
+}
+
+func (x *RecordPaymentResponse) GetAnomalies() []PaymentAnomaly {
+	if x != nil {
+		return x.Anomalies
+	}
+	return nil
+}
+
+func (x *RecordPaymentResponse) GetRisk() *PaymentRisk {
+	if x != nil {
+		return x.Risk
+	}
+	return nil
 }
 
 // AwardStampsRequest gives stamps for one purchase.
@@ -2703,11 +2730,14 @@ const file_local_proto_rawDesc = "" +
 	"\n" +
 	"\vlocal.proto\x12\tstampd.v1\x1a\x10connection.proto\x1a\fledger.proto\x1a\fuplink.proto\"D\n" +
 	"\x14RecordPaymentRequest\x12,\n" +
-	"\apayment\x18\x01 \x01(\v2\x12.stampd.v1.PaymentR\apayment\"]\n" +
+	"\apayment\x18\x01 \x01(\v2\x12.stampd.v1.PaymentR\apayment\"\xf4\x01\n" +
 	"\x15RecordPaymentResponse\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x1c\n" +
 	"\tduplicate\x18\x02 \x01(\bR\tduplicate\x12\x14\n" +
-	"\x05epoch\x18\x03 \x01(\tR\x05epoch\"\xb9\x01\n" +
+	"\x05epoch\x18\x03 \x01(\tR\x05epoch\x120\n" +
+	"\tauth_mode\x18\x04 \x01(\x0e2\x13.stampd.v1.AuthModeR\bauthMode\x127\n" +
+	"\tanomalies\x18\x05 \x03(\x0e2\x19.stampd.v1.PaymentAnomalyR\tanomalies\x12*\n" +
+	"\x04risk\x18\x06 \x01(\v2\x16.stampd.v1.PaymentRiskR\x04risk\"\xb9\x01\n" +
 	"\x12AwardStampsRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12\x14\n" +
 	"\x05phone\x18\x02 \x01(\tR\x05phone\x12\x1b\n" +
@@ -3000,67 +3030,73 @@ var file_local_proto_goTypes = []any{
 	(*QueueRecord)(nil),           // 34: stampd.v1.QueueRecord
 	(*ErrorDetail)(nil),           // 35: stampd.v1.ErrorDetail
 	(*Payment)(nil),               // 36: stampd.v1.Payment
-	(LinkKind)(0),                 // 37: stampd.v1.LinkKind
-	(UplinkState)(0),              // 38: stampd.v1.UplinkState
-	(UplinkStage)(0),              // 39: stampd.v1.UplinkStage
-	(*Traffic)(nil),               // 40: stampd.v1.Traffic
-	(Lane)(0),                     // 41: stampd.v1.Lane
-	(RejectReason)(0),             // 42: stampd.v1.RejectReason
+	(AuthMode)(0),                 // 37: stampd.v1.AuthMode
+	(PaymentAnomaly)(0),           // 38: stampd.v1.PaymentAnomaly
+	(*PaymentRisk)(nil),           // 39: stampd.v1.PaymentRisk
+	(LinkKind)(0),                 // 40: stampd.v1.LinkKind
+	(UplinkState)(0),              // 41: stampd.v1.UplinkState
+	(UplinkStage)(0),              // 42: stampd.v1.UplinkStage
+	(*Traffic)(nil),               // 43: stampd.v1.Traffic
+	(Lane)(0),                     // 44: stampd.v1.Lane
+	(RejectReason)(0),             // 45: stampd.v1.RejectReason
 }
 var file_local_proto_depIdxs = []int32{
 	36, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
-	9,  // 1: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
-	9,  // 2: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
-	19, // 3: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
-	22, // 4: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
-	23, // 5: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
-	24, // 6: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
-	18, // 7: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
-	12, // 8: stampd.v1.StatusResponse.network:type_name -> stampd.v1.NetworkStatus
-	13, // 9: stampd.v1.NetworkStatus.links:type_name -> stampd.v1.LinkList
-	15, // 10: stampd.v1.NetworkStatus.ipv4_routes:type_name -> stampd.v1.RouteList
-	15, // 11: stampd.v1.NetworkStatus.ipv6_routes:type_name -> stampd.v1.RouteList
-	17, // 12: stampd.v1.NetworkStatus.name_servers:type_name -> stampd.v1.NameServers
-	14, // 13: stampd.v1.LinkList.links:type_name -> stampd.v1.LinkStatus
-	37, // 14: stampd.v1.LinkStatus.kind:type_name -> stampd.v1.LinkKind
-	0,  // 15: stampd.v1.LinkStatus.state:type_name -> stampd.v1.LinkState
-	16, // 16: stampd.v1.RouteList.routes:type_name -> stampd.v1.DefaultRoute
-	1,  // 17: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
-	38, // 18: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
-	39, // 19: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
-	2,  // 20: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
-	40, // 21: stampd.v1.UplinkStatus.traffic:type_name -> stampd.v1.Traffic
-	20, // 22: stampd.v1.UplinkStatus.days:type_name -> stampd.v1.TrafficDay
-	40, // 23: stampd.v1.TrafficDay.traffic:type_name -> stampd.v1.Traffic
-	20, // 24: stampd.v1.TrafficDays.days:type_name -> stampd.v1.TrafficDay
-	41, // 25: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
-	29, // 26: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
-	30, // 27: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
-	31, // 28: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
-	41, // 29: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
-	41, // 30: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
-	34, // 31: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
-	41, // 32: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
-	42, // 33: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
-	3,  // 34: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
-	5,  // 35: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
-	7,  // 36: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
-	10, // 37: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
-	25, // 38: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
-	27, // 39: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
-	32, // 40: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
-	4,  // 41: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
-	6,  // 42: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
-	8,  // 43: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
-	11, // 44: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
-	26, // 45: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
-	28, // 46: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
-	33, // 47: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
-	41, // [41:48] is the sub-list for method output_type
-	34, // [34:41] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	37, // 1: stampd.v1.RecordPaymentResponse.auth_mode:type_name -> stampd.v1.AuthMode
+	38, // 2: stampd.v1.RecordPaymentResponse.anomalies:type_name -> stampd.v1.PaymentAnomaly
+	39, // 3: stampd.v1.RecordPaymentResponse.risk:type_name -> stampd.v1.PaymentRisk
+	9,  // 4: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
+	9,  // 5: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
+	19, // 6: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
+	22, // 7: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
+	23, // 8: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
+	24, // 9: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
+	18, // 10: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
+	12, // 11: stampd.v1.StatusResponse.network:type_name -> stampd.v1.NetworkStatus
+	13, // 12: stampd.v1.NetworkStatus.links:type_name -> stampd.v1.LinkList
+	15, // 13: stampd.v1.NetworkStatus.ipv4_routes:type_name -> stampd.v1.RouteList
+	15, // 14: stampd.v1.NetworkStatus.ipv6_routes:type_name -> stampd.v1.RouteList
+	17, // 15: stampd.v1.NetworkStatus.name_servers:type_name -> stampd.v1.NameServers
+	14, // 16: stampd.v1.LinkList.links:type_name -> stampd.v1.LinkStatus
+	40, // 17: stampd.v1.LinkStatus.kind:type_name -> stampd.v1.LinkKind
+	0,  // 18: stampd.v1.LinkStatus.state:type_name -> stampd.v1.LinkState
+	16, // 19: stampd.v1.RouteList.routes:type_name -> stampd.v1.DefaultRoute
+	1,  // 20: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
+	41, // 21: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
+	42, // 22: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
+	2,  // 23: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
+	43, // 24: stampd.v1.UplinkStatus.traffic:type_name -> stampd.v1.Traffic
+	20, // 25: stampd.v1.UplinkStatus.days:type_name -> stampd.v1.TrafficDay
+	43, // 26: stampd.v1.TrafficDay.traffic:type_name -> stampd.v1.Traffic
+	20, // 27: stampd.v1.TrafficDays.days:type_name -> stampd.v1.TrafficDay
+	44, // 28: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
+	29, // 29: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
+	30, // 30: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
+	31, // 31: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
+	44, // 32: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
+	44, // 33: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
+	34, // 34: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
+	44, // 35: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
+	45, // 36: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
+	3,  // 37: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
+	5,  // 38: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
+	7,  // 39: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
+	10, // 40: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
+	25, // 41: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
+	27, // 42: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
+	32, // 43: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
+	4,  // 44: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
+	6,  // 45: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
+	8,  // 46: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
+	11, // 47: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
+	26, // 48: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
+	28, // 49: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
+	33, // 50: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
+	44, // [44:51] is the sub-list for method output_type
+	37, // [37:44] is the sub-list for method input_type
+	37, // [37:37] is the sub-list for extension type_name
+	37, // [37:37] is the sub-list for extension extendee
+	0,  // [0:37] is the sub-list for field type_name
 }
 
 func init() { file_local_proto_init() }
