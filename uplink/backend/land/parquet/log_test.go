@@ -98,39 +98,41 @@ func (p *terminal) newerKind() []byte {
 func fill(m protoreflect.Message) {
 	for i := range m.Descriptor().Fields().Len() {
 		f := m.Descriptor().Fields().Get(i)
-		n := int(f.Number())
-		if f.IsList() {
-			list := m.Mutable(f).List()
-			if f.Kind() == protoreflect.MessageKind {
-				fill(list.AppendMutable().Message())
-			} else {
-				list.Append(protoreflect.ValueOf(fmt.Sprintf("text %d", n)))
-			}
-			continue
-		}
-		switch f.Kind() {
-		case protoreflect.MessageKind:
+		switch message := f.Kind() == protoreflect.MessageKind; {
+		case f.IsList() && message:
+			fill(m.Mutable(f).List().AppendMutable().Message())
+		case f.IsList():
+			m.Mutable(f).List().Append(sample(f))
+		case message:
 			fill(m.Mutable(f).Message())
-		case protoreflect.StringKind:
-			m.Set(f, protoreflect.ValueOf(fmt.Sprintf("text %d", n)))
-		case protoreflect.BytesKind:
-			m.Set(f, protoreflect.ValueOf([]byte{0xff, 0, byte(n)}))
-		case protoreflect.BoolKind:
-			m.Set(f, protoreflect.ValueOf(true))
-		case protoreflect.EnumKind:
-			m.Set(f, protoreflect.ValueOfEnum(f.Enum().Values().Get(f.Enum().Values().Len()-1).Number()))
-		case protoreflect.Int32Kind, protoreflect.Sint32Kind:
-			m.Set(f, protoreflect.ValueOf(int32(-n)))
-		case protoreflect.Int64Kind:
-			m.Set(f, protoreflect.ValueOf(int64(-n)<<40))
-		case protoreflect.Uint32Kind:
-			m.Set(f, protoreflect.ValueOf(^uint32(n)))
-		case protoreflect.Uint64Kind:
-			m.Set(f, protoreflect.ValueOf(^uint64(n)))
 		default:
-			panic("no value for " + f.FullName())
+			m.Set(f, sample(f))
 		}
 	}
+}
+
+// sample returns a value of a field that is no message.
+func sample(f protoreflect.FieldDescriptor) protoreflect.Value {
+	n := int(f.Number())
+	switch f.Kind() {
+	case protoreflect.StringKind:
+		return protoreflect.ValueOf(fmt.Sprintf("text %d", n))
+	case protoreflect.BytesKind:
+		return protoreflect.ValueOf([]byte{0xff, 0, byte(n)})
+	case protoreflect.BoolKind:
+		return protoreflect.ValueOf(true)
+	case protoreflect.EnumKind:
+		return protoreflect.ValueOfEnum(f.Enum().Values().Get(f.Enum().Values().Len() - 1).Number())
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind:
+		return protoreflect.ValueOf(int32(-n))
+	case protoreflect.Int64Kind:
+		return protoreflect.ValueOf(int64(-n) << 40)
+	case protoreflect.Uint32Kind:
+		return protoreflect.ValueOf(^uint32(n))
+	case protoreflect.Uint64Kind:
+		return protoreflect.ValueOf(^uint64(n))
+	}
+	panic("no value for " + f.FullName())
 }
 
 // bodies returns the fields of Event's body.
