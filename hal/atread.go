@@ -43,6 +43,7 @@ func (a *asker) read() (*cellular.Reading, error) {
 			break
 		}
 	}
+	p.Translate(&r)
 	return &r, err
 }
 

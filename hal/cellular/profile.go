@@ -29,6 +29,25 @@ type Profile struct {
 	ICCID []Query
 	// Temperature is the question for the modem's temperature. It has no text where there is none.
 	Temperature Query
+
+	// access is what the maker means by an <AcT>, where that is not what 3GPP does.
+	access map[uint32]uint32
+}
+
+// Translate puts 3GPP's <AcT> in the place of those that the maker has given another meaning. It is for when all is asked.
+func (p *Profile) Translate(r *Reading) {
+	own := []**uint32{&r.Access}
+	for i := range r.Registrations {
+		own = append(own, &r.Registrations[i].Access)
+	}
+	for _, access := range own {
+		if *access == nil {
+			continue
+		}
+		if means, ok := p.access[**access]; ok {
+			*access = &means
+		}
+	}
 }
 
 // profiles returns all profiles. The last fits every modem.

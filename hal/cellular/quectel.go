@@ -19,11 +19,13 @@ func quectel() *Profile {
 		},
 		ICCID:       []Query{iccid("AT+QCCID"), iccid("AT+CCID")},
 		Temperature: Query{Text: "AT+QTEMP", Prefix: "+QTEMP:", Take: takeQTEMP},
+		access:      map[uint32]uint32{8: accessEUTRAN}, // BG9x for Cat-M1, which is E-UTRAN
 	}
 }
 
 // TakeQCSQ takes in the answer to AT+QCSQ: the mode, and for LTE rssi, rsrp, sinr, rsrq, of which sinr is in fifths of a
-// dB from -20 on. Peers mix up both the order and the fifths.
+// dB from -20 on. Peers mix up both the order and the fifths. For NR it is rsrp, sinr, rsrq, all of them in whole dB, with an
+// rssi before them from some.
 func (r *Reading) TakeQCSQ(line string) {
 	v, ok := values(line, "+QCSQ:")
 	if !ok {
@@ -40,7 +42,15 @@ func (r *Reading) TakeQCSQ(line string) {
 		r.level(&s.RSSI, source, rssiSpan, at(v, 1), decibels)
 		r.level(&s.RSCP, source, rscpSpan, at(v, 2), decibels)
 		r.level(&s.EcIo, source, ecioSpan, at(v, 3), decibels)
-	case "LTE", "EMTC", "NBIOT", "CAT-M", "CAT-M1", "CAT-NB", "CAT-NB1":
+	case "NR5G", "NR5G-SA", "NR5G-NSA":
+		if len(v) > 4 {
+			r.level(&s.RSSI, source, rssiSpan, v[1], decibels)
+			v = v[1:]
+		}
+		r.level(&s.RSRP, source, rsrpSpan, at(v, 1), decibels)
+		r.level(&s.SINR, source, sinrSpan, at(v, 2), decibels)
+		r.level(&s.RSRQ, source, rsrqSpan, at(v, 3), decibels)
+	case "LTE", "EMTC", "NBIOT", "NTN NBIOT", "CAT-M", "CAT-M1", "CAT-NB", "CAT-NB1":
 		r.level(&s.RSSI, source, rssiSpan, at(v, 1), decibels)
 		r.level(&s.RSRP, source, rsrpSpan, at(v, 2), decibels)
 		r.index(&s.SINR, source, sinrSpan, at(v, 3), scale{2, -200}, 250, 255)
@@ -67,7 +77,7 @@ func (r *Reading) TakeQENG(line string) {
 		return // no cell, or its lines follow
 	}
 	switch mode := strings.ToUpper(v[0].text); mode {
-	case "LTE", "EMTC", "NBIOT", "CAT-M", "CAT-M1", "CAT-NB", "CAT-NB1":
+	case "LTE", "EMTC", "NBIOT", "NTN NBIOT", "CAT-M", "CAT-M1", "CAT-NB", "CAT-NB1":
 		r.lteCell(v)
 	case "NR5G-NSA":
 		r.nrCell(v)
@@ -76,6 +86,7 @@ func (r *Reading) TakeQENG(line string) {
 	case "WCDMA":
 		r.wcdmaCell(v)
 	case "GSM":
+		r.gsmCell(v)
 	default:
 		r.doubt("QENG", "mode", mode)
 	}
@@ -101,6 +112,9 @@ func (r *Reading) lteCell(v []value) {
 // nrCell takes in the NR cell beside an LTE cell: mode, MCC, MNC, PCID, RSRP, SINR, RSRQ, ARFCN, band, …
 func (r *Reading) nrCell(v []value) {
 	const source = "QENG"
+	if len(v) == 2 && v[1].text == "" {
+		return // there is none
+	}
 	if len(v) < 7 {
 		r.doubt(source, "values", join(v))
 		return
@@ -139,6 +153,18 @@ func (r *Reading) wcdmaCell(v []value) {
 	r.level(&r.Signal.EcIo, source, ecioSpan, v[9], decibels)
 }
 
+// gsmCell takes in mode, MCC, MNC, LAC, cell, BSIC, ARFCN, band, level, …
+func (r *Reading) gsmCell(v []value) {
+	const source = "QENG"
+	if len(v) < 9 {
+		r.doubt(source, "values", join(v))
+		return
+	}
+	r.setCode(v[1].text, v[2].text)
+	r.setCell(v[3], v[4].hex(maxEUTRANCell), value{}, v[6], value{})
+	r.level(&r.Signal.RSSI, source, rssiSpan, v[8], decibels)
+}
+
 // The last numbers of cells, channels and bands: 3GPP TS 38.211 clause 7.4.2, 38.101-1 clause 5.4.2.
 const (
 	maxPhysicalID = 1007
@@ -167,16 +193,13 @@ func join(v []value) string {
 	return strings.Join(texts, ",")
 }
 
-// takeQTEMP takes in the answer to AT+QTEMP: the temperatures of all sensors in one line, or a name and a temperature in a
-// line for each. The hottest counts.
+// takeQTEMP takes in the answer to AT+QTEMP: the temperatures of all sensors in one line, or names and temperatures in turn,
+// most often in a line for each. The hottest counts.
 func takeQTEMP(r *Reading, lines []string) {
 	for _, line := range lines {
 		v, ok := values(line, "+QTEMP:")
 		if !ok {
 			continue
-		}
-		if _, number := v[0].number(); !number && len(v) > 1 {
-			v = v[1:2]
 		}
 		for _, t := range v {
 			r.hotter("QTEMP", t)
@@ -184,12 +207,12 @@ func takeQTEMP(r *Reading, lines []string) {
 	}
 }
 
-// hotter takes in a temperature in degrees. 255 is a sensor that is not there.
+// hotter takes in a temperature in degrees. 255 is a sensor that is not there, absolute zero one that is switched off.
 func (r *Reading) hotter(source string, v value) {
-	const least, most, absent = -40, 125, 255
+	const least, most, absent, off = -40, 125, 255, -273
 	n, ok := v.number()
 	switch {
-	case !ok || n == absent:
+	case !ok || n == absent || n == off:
 	case n < least || n > most:
 		r.doubt(source, "temperature", v.text)
 	case r.Temperature == nil || int64(*r.Temperature) < n*10:

@@ -50,6 +50,16 @@ var (
 // scale makes tenths of the number that the modem wrote, n·factor + offset.
 type scale struct{ factor, offset int64 }
 
+// notMeasured reports whether a number, times ten, is what Quectel and Qualcomm write for "not measured": the least of 16
+// or of 32 bits, or the former as tenths that lost the last.
+func notMeasured(tenths int64) bool {
+	switch tenths {
+	case 10 * math.MinInt16, 10 * math.MinInt32, math.MinInt16, math.MinInt16 / 10 * 10:
+		return true
+	}
+	return false
+}
+
 var (
 	decibels = scale{10, 0} // whole dB or dBm
 	tenths   = scale{1, 0}
@@ -60,7 +70,7 @@ func (r *Reading) level(to *Level, source string, s span, v value, by scale) {
 	if to.Tenths != nil || v.text == "" {
 		return
 	}
-	n, ok := v.number()
+	n, ok := v.tenths()
 	if !ok {
 		if to.Raw == "" && v.text != "-" {
 			r.doubt(source, s.name, v.text)
@@ -68,8 +78,8 @@ func (r *Reading) level(to *Level, source string, s span, v value, by scale) {
 		return
 	}
 	*to = Level{Raw: v.text, Source: source}
-	switch t := n*by.factor + by.offset; {
-	case n == math.MinInt16 || n == math.MinInt32: // Quectel and Qualcomm for "not measured"
+	switch t := n * by.factor / 10; {
+	case notMeasured(n):
 	case t < int64(s.least) || t > int64(s.most):
 		r.doubt(source, s.name, v.text)
 	default:

@@ -167,7 +167,7 @@ func TestSignal(t *testing.T) {
 		{
 			"CPSI EN-DC", "+CPSI: LTE,Online,460-11,0x774B,126375687,303,EUTRAN-BAND1,100,5,5,-94,-850,-545,15\n" +
 				"+CPSI: NR5G_NSA,644,NR5G_BAND78,627264,-960,-120,120",
-			"rssi -54.5 rsrp -85.0 rsrq -9.4 sinr 15.0 nr_rsrp -96.0 nr_rsrq -12.0", "CPSI/10 sinr=120",
+			"rssi -54.5 rsrp -85.0 rsrq -9.4 sinr 15.0 nr_rsrp -96.0 nr_rsrq -12.0 nr_sinr 12.0", "",
 		},
 
 		{"the first that knows counts", "+CESQ: 99,99,255,255,20,80\n+CSQ: 18,99\n" + `+QCSQ: "LTE",-60,-90,150,-10`, "rssi -77.0 rsrp -61.0 rsrq -10.0 sinr 10.0", ""},

@@ -80,10 +80,10 @@ func SIMQuery() Query {
 var errNoICCID = errors.New("not an ICCID")
 
 // ParseICCID returns the ICCID in a text: 19 or 20 digits that begin with 89 (ITU-T E.118), of which some issuers write
-// a part of the account number in hexadecimal. It may be in quotes, its nibbles may be swapped as they lie on the SIM,
+// a part of the account number in hexadecimal. It may be in quotes and have other values after it, its nibbles may be swapped as they lie on the SIM,
 // and F fills it up at the end, which is left out.
 func ParseICCID(text string) (string, error) {
-	id := strings.ToUpper(newValue(text).text)
+	id := strings.ToUpper(split(text)[0].text)
 	if len(id) < 19 || len(id) > 20 || !isHex(id) {
 		return "", errNoICCID
 	}

@@ -1,6 +1,9 @@
 package cellular
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // simcom is for SIM7xxx, SIM8xxx and A76xx.
 //
@@ -28,19 +31,19 @@ func (r *Reading) TakeCPSI(line string) {
 		return
 	}
 	r.keep([]string{line})
+	_, inNumbers := at(v, 1).number()
 	switch mode := strings.ToUpper(v[0].text); {
 	case strings.HasPrefix(mode, "LTE"):
 		r.cpsiLTE(v)
-	case mode == "NR5G_SA":
+	case mode == "NR5G_SA", mode == "NR5G" && !inNumbers:
 		r.cpsiSA(v)
-	case mode == "NR5G_NSA":
-		s := &r.Signal
-		r.cpsiLevels(at(v, 4), []cpsiLevel{{&s.NRRSRP, rsrpSpan, at(v, 4)}, {&s.NRRSRQ, rsrqSpan, at(v, 5)}}, &s.NRSINR, at(v, 6))
+	case mode == "NR5G_NSA", mode == "NR5G":
+		r.cpsiNSA(v)
 	case mode == "GSM":
 		r.cpsiCell(v)
 		r.level(&r.Signal.RSSI, "CPSI", rssiSpan, at(v, 6), decibels)
 	case mode == "WCDMA":
-		r.cpsiCell(v) // its levels are numbers without a unit
+		r.cpsiWCDMA(v)
 	}
 }
 
@@ -48,11 +51,11 @@ func (r *Reading) TakeCPSI(line string) {
 func (r *Reading) cpsiCell(v []value) {
 	country, network, _ := strings.Cut(at(v, 2).text, "-")
 	r.setCode(country, network)
-	var id *uint64
-	if n, ok := at(v, 4).number(); ok && n >= 0 && n <= maxEUTRANCell {
-		id = new(uint64(n))
+	most := uint64(maxEUTRANCell)
+	if strings.HasPrefix(v[0].text, "NR") {
+		most = maxCell
 	}
-	r.setCell(at(v, 3), id, value{}, value{}, value{})
+	r.setCell(at(v, 3), at(v, 4).large(most), value{}, value{}, value{})
 }
 
 // cpsiLTE takes in mode, state, MCC-MNC, TAC, cell, PCI, band, EARFCN, bandwidths, RSRQ, RSRP, RSSI, RSSNR.
@@ -63,18 +66,48 @@ func (r *Reading) cpsiLTE(v []value) {
 	r.cpsiCell(v)
 	r.setCell(value{}, nil, v[5], v[7], band(v[6]))
 	s := &r.Signal
-	r.cpsiLevels(v[11], []cpsiLevel{{&s.RSRQ, rsrqSpan, v[10]}, {&s.RSRP, rsrpSpan, v[11]}, {&s.RSSI, rssiSpan, v[12]}}, &s.SINR, v[13])
+	source := r.cpsiLevels(v[11], cpsiLevel{&s.RSRQ, rsrqSpan, v[10]}, cpsiLevel{&s.RSRP, rsrpSpan, v[11]}, cpsiLevel{&s.RSSI, rssiSpan, v[12]})
+	if source == "" {
+		r.doubt("CPSI", sinrSpan.name, v[13].text)
+		return
+	}
+	r.level(&s.SINR, source, sinrSpan, v[13], decibels) // whatever the others are in
 }
 
-// cpsiSA takes in mode, state, MCC-MNC, TAC, cell, PCI, band, ARFCN, RSRP, RSRQ, SNR.
+// cpsiSA takes in mode, state, MCC-MNC, TAC, cell, PCI, band, ARFCN, RSRP, RSRQ, SNR. Older firmware leaves out the band.
 func (r *Reading) cpsiSA(v []value) {
+	if len(v) > 6 && band(v[6]).text == "" {
+		v = slices.Insert(slices.Clone(v), 6, value{})
+	}
 	if len(v) < 11 {
 		return
 	}
 	r.cpsiCell(v)
 	r.setCell(value{}, nil, v[5], v[7], band(v[6]))
 	s := &r.Signal
-	r.cpsiLevels(v[8], []cpsiLevel{{&s.RSRP, rsrpSpan, v[8]}, {&s.RSRQ, rsrqSpan, v[9]}}, &s.SINR, v[10])
+	source := r.cpsiLevels(v[8], cpsiLevel{&s.RSRP, rsrpSpan, v[8]}, cpsiLevel{&s.RSRQ, rsrqSpan, v[9]})
+	r.cpsiSNR(&s.SINR, source, v[10])
+}
+
+// cpsiNSA takes in the NR cell beside an LTE cell: mode, PCI, band, ARFCN, RSRP, RSRQ, SNR, or of older firmware mode, PCI,
+// ARFCN, RSRQ, RSRP, SNR.
+func (r *Reading) cpsiNSA(v []value) {
+	rsrp, rsrq, snr := at(v, 4), at(v, 5), at(v, 6)
+	if band(at(v, 2)).text == "" {
+		rsrp, rsrq, snr = at(v, 4), at(v, 3), at(v, 5)
+	}
+	s := &r.Signal
+	source := r.cpsiLevels(rsrp, cpsiLevel{&s.NRRSRP, rsrpSpan, rsrp}, cpsiLevel{&s.NRRSRQ, rsrqSpan, rsrq})
+	r.cpsiSNR(&s.NRSINR, source, snr)
+}
+
+// cpsiWCDMA takes in mode, state, MCC-MNC, LAC, cell, band, PSC, channel, SSC, Ec/Io, RSCP, quality, level. Most firmware
+// writes the last four without a sign or a unit.
+func (r *Reading) cpsiWCDMA(v []value) {
+	r.cpsiCell(v)
+	r.setCell(value{}, nil, value{}, at(v, 7), value{})
+	s := &r.Signal
+	r.cpsiLevels(at(v, 10), cpsiLevel{&s.EcIo, ecioSpan, at(v, 9)}, cpsiLevel{&s.RSCP, rscpSpan, at(v, 10)}, cpsiLevel{&s.RSSI, rssiSpan, at(v, 12)})
 }
 
 // cpsiLevel is a level of an answer to AT+CPSI? and where it goes.
@@ -84,28 +117,42 @@ type cpsiLevel struct {
 	raw  value
 }
 
-// cpsiLevels takes in levels whose unit the RSRP tells: beyond -200 it is tenths of a dBm, and that of the others beside it
-// too, but for the ratio of signal to noise. A76xx writes indexes without a unit, which are positive: they are not
-// believed.
-func (r *Reading) cpsiLevels(rsrp value, levels []cpsiLevel, snr *Level, rawSNR value) {
+// cpsiLevels takes in levels whose unit the first value tells, the RSRP or RSCP: beyond -200 it is tenths of a dBm, and that
+// of the others beside it too. A76xx writes indexes without a unit, which are positive: they are not believed. It returns the
+// source that the levels have, or nothing when they are not believed.
+func (r *Reading) cpsiLevels(strength value, levels ...cpsiLevel) (source string) {
 	const tenthsBeyond = -200
-	source, by := "CPSI", decibels
 	for _, l := range levels {
-		if n, ok := l.raw.number(); ok && n > 0 {
+		if n, ok := l.raw.tenths(); ok && n > 0 {
 			for _, l := range levels {
-				r.doubt(source, l.span.name, l.raw.text)
+				r.doubt("CPSI", l.span.name, l.raw.text)
 			}
-			r.doubt(source, sinrSpan.name, rawSNR.text)
-			return
+			return ""
 		}
 	}
-	if n, ok := rsrp.number(); ok && n < tenthsBeyond {
+	source, by := "CPSI", decibels
+	if n, ok := strength.number(); ok && n < tenthsBeyond {
 		source, by = "CPSI/10", tenths
 	}
 	for _, l := range levels {
 		r.level(l.to, source, l.span, l.raw, by)
 	}
-	r.level(snr, source, sinrSpan, rawSNR, decibels)
+	return source
+}
+
+// cpsiSNR takes in the ratio of signal to noise of an NR cell: in tenths of a dB, or in whole ones, as the firmware likes.
+// Beyond what can be in whole ones it is in tenths. Within, it is in whole ones where the levels are, and where those are in
+// tenths it could be either: it is not believed.
+func (r *Reading) cpsiSNR(to *Level, source string, raw value) {
+	n, ok := raw.tenths()
+	switch beyond := n < int64(sinrSpan.least) || n > int64(sinrSpan.most); {
+	case ok && beyond && source != "":
+		r.level(to, "CPSI/10", sinrSpan, raw, tenths)
+	case source == "CPSI":
+		r.level(to, source, sinrSpan, raw, decibels)
+	case raw.text != "":
+		r.doubt("CPSI", sinrSpan.name, raw.text)
+	}
 }
 
 // band returns the number at the end of a band's name: EUTRAN-BAND40, NR5G_BAND78.

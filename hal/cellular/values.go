@@ -60,6 +60,19 @@ func (v value) number() (int64, bool) {
 	return n, err == nil
 }
 
+// tenths returns ten times the decimal number that a value is, which may have one decimal: SIMCom writes "8.5".
+func (v value) tenths() (int64, bool) {
+	whole, decimal, _ := strings.Cut(v.text, ".")
+	if decimal == "" {
+		decimal = "0"
+	}
+	if !isDigits(strings.TrimPrefix(whole, "-")) || len(decimal) != 1 || !isDigits(decimal) {
+		return 0, false
+	}
+	n, err := strconv.ParseInt(whole+decimal, 10, 64)
+	return n, err == nil
+}
+
 // small returns the decimal number that a value is, up to most.
 func (v value) small(most uint32) *uint32 {
 	n, ok := v.number()
@@ -67,6 +80,15 @@ func (v value) small(most uint32) *uint32 {
 		return nil
 	}
 	return new(uint32(n))
+}
+
+// large returns the decimal number that a value is, up to most.
+func (v value) large(most uint64) *uint64 {
+	n, err := strconv.ParseUint(v.text, 10, 64)
+	if err != nil || n > most {
+		return nil
+	}
+	return &n
 }
 
 // hex returns the hexadecimal number that a value is, up to most.
