@@ -73,6 +73,7 @@ func TestGuardCoversSchema(t *testing.T) {
 // TestExemptionsAreNeeded: each exempt field exists, and has a value that would be refused in any other field.
 func TestExemptionsAreNeeded(t *testing.T) {
 	const chance = "\x51\x05\x10\x51\x05\x10\x51\x00"
+	const sketch = "\x01\x10\x04\x02\x04\x02\x04\x02\x04\x02\x04\x02\x04\x02\x04\x02\x04\x02" // eight counts of 2, each 4 buckets on
 	samples := map[string]struct {
 		exempt, other proto.Message
 	}{
@@ -87,6 +88,18 @@ func TestExemptionsAreNeeded(t *testing.T) {
 		"stampd.v1.Modem.iccid": {
 			&wire.Modem{Iccid: "89860F36227206271667"},
 			&wire.Modem{Imei: "89860F36227206271667"},
+		},
+		"stampd.v1.AppOperation.sketch": {
+			&wire.AppOperation{Sketch: []byte(sketch)},
+			&wire.Hello{BootId: []byte(sketch)},
+		},
+		"stampd.v1.OperationReport.sketch": {
+			&wire.OperationReport{Sketch: []byte(sketch)},
+			&wire.Hello{BootId: []byte(sketch)},
+		},
+		"stampd.v1.OperationReport.durations_us": {
+			&wire.OperationReport{DurationsUs: []uint32{4242, 4242, 4242, 4242}},
+			&wire.OperationReport{Name: "4242 4242 4242 4242"},
 		},
 		"stampd.v1.AwardStampsRequest.phone": {
 			&wire.AwardStampsRequest{Phone: "+62821234567893"},
@@ -129,6 +142,11 @@ func TestExemptionsAreNarrow(t *testing.T) {
 		"iccid of another industry":    &wire.Modem{Iccid: "42860F36227206271667"},
 		"iccid with letters elsewhere": &wire.Modem{Iccid: "89AB4242424242424242"},
 		"iccid too short":              &wire.Modem{Iccid: "8986F36227206271667"},
+		"sketch of another sum":        &wire.AppOperation{Sketch: []byte("\x01\x7F" + strings.Repeat("\x42", 8))},
+		"sketch of another form":       &wire.AppOperation{Sketch: []byte("\x02\x10" + strings.Repeat("\x04\x02", 8))},
+		"sketch beyond the last":       &wire.AppOperation{Sketch: []byte("\x01\x10" + strings.Repeat("\x04\x02", 8) + "\x80\x08\x00")},
+		"sketch cut short":             &wire.OperationReport{Sketch: []byte("\x01\x10" + strings.Repeat("\x04\x02", 8) + "\x84")},
+		"sketch as text":               &wire.OperationReport{Sketch: []byte("\x014242424242424242")},
 		"phone without plus":           &wire.GetCardRequest{Phone: "62821234567893"},
 		"phone with a space":           &wire.GetCardRequest{Phone: "+62 821234567893"},
 		"phone of 16 digits":           &wire.AwardStampsRequest{Phone: "+4242424242424242"},

@@ -74,7 +74,7 @@ func walkList(fd protoreflect.FieldDescriptor, list protoreflect.List, depth int
 		feedValue(&c, fd, list.Get(i))
 		c.feed(separator)
 	}
-	if kind := c.end().kind(); kind != "" {
+	if kind := c.end().kind(); kind != "" && !exempt(fd, protoreflect.ValueOfList(list)) {
 		return &Violation{Kind: kind}
 	}
 	return nil

@@ -112,6 +112,8 @@ type Event struct {
 	//	*Event_Contact
 	//	*Event_NetworkInterface
 	//	*Event_Connection
+	//	*Event_AppOperation
+	//	*Event_AppCrash
 	Body          isEvent_Body `protobuf_oneof:"body"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -269,6 +271,24 @@ func (x *Event) GetConnection() *Connection {
 	return nil
 }
 
+func (x *Event) GetAppOperation() *AppOperation {
+	if x != nil {
+		if x, ok := x.Body.(*Event_AppOperation); ok {
+			return x.AppOperation
+		}
+	}
+	return nil
+}
+
+func (x *Event) GetAppCrash() *AppCrash {
+	if x != nil {
+		if x, ok := x.Body.(*Event_AppCrash); ok {
+			return x.AppCrash
+		}
+	}
+	return nil
+}
+
 type isEvent_Body interface {
 	isEvent_Body()
 }
@@ -333,6 +353,16 @@ type Event_Connection struct {
 	Connection *Connection `protobuf:"bytes,30,opt,name=connection,proto3,oneof"`
 }
 
+type Event_AppOperation struct {
+	// How long an operation of an application took, as the application reported it. Telemetry lane.
+	AppOperation *AppOperation `protobuf:"bytes,31,opt,name=app_operation,json=appOperation,proto3,oneof"`
+}
+
+type Event_AppCrash struct {
+	// A crash of an application, as it was reported. Telemetry lane.
+	AppCrash *AppCrash `protobuf:"bytes,32,opt,name=app_crash,json=appCrash,proto3,oneof"`
+}
+
 func (*Event_Payment) isEvent_Body() {}
 
 func (*Event_Stamp) isEvent_Body() {}
@@ -356,6 +386,10 @@ func (*Event_Contact) isEvent_Body() {}
 func (*Event_NetworkInterface) isEvent_Body() {}
 
 func (*Event_Connection) isEvent_Body() {}
+
+func (*Event_AppOperation) isEvent_Body() {}
+
+func (*Event_AppCrash) isEvent_Body() {}
 
 // Clock says when an event happened by every clock the terminal has.
 type Clock struct {
@@ -436,7 +470,7 @@ var File_event_proto protoreflect.FileDescriptor
 
 const file_event_proto_rawDesc = "" +
 	"\n" +
-	"\vevent.proto\x12\tstampd.v1\x1a\x10connection.proto\x1a\fledger.proto\x1a\x0ftelemetry.proto\"\xad\x05\n" +
+	"\vevent.proto\x12\tstampd.v1\x1a\x11application.proto\x1a\x10connection.proto\x1a\fledger.proto\x1a\x0ftelemetry.proto\"\xa1\x06\n" +
 	"\x05Event\x12&\n" +
 	"\x05clock\x18\x01 \x01(\v2\x10.stampd.v1.ClockR\x05clock\x12.\n" +
 	"\apayment\x18\n" +
@@ -453,7 +487,9 @@ const file_event_proto_rawDesc = "" +
 	"\x11network_interface\x18\x1a \x01(\v2\x1b.stampd.v1.NetworkInterfaceH\x00R\x10networkInterface\x127\n" +
 	"\n" +
 	"connection\x18\x1e \x01(\v2\x15.stampd.v1.ConnectionH\x00R\n" +
-	"connectionB\x06\n" +
+	"connection\x12>\n" +
+	"\rapp_operation\x18\x1f \x01(\v2\x17.stampd.v1.AppOperationH\x00R\fappOperation\x122\n" +
+	"\tapp_crash\x18  \x01(\v2\x13.stampd.v1.AppCrashH\x00R\bappCrashB\x06\n" +
 	"\x04body\"\xcf\x01\n" +
 	"\x05Clock\x12%\n" +
 	"\fwall_unix_ms\x18\x01 \x01(\x03H\x00R\n" +
@@ -505,6 +541,8 @@ var file_event_proto_goTypes = []any{
 	(*Contact)(nil),          // 12: stampd.v1.Contact
 	(*NetworkInterface)(nil), // 13: stampd.v1.NetworkInterface
 	(*Connection)(nil),       // 14: stampd.v1.Connection
+	(*AppOperation)(nil),     // 15: stampd.v1.AppOperation
+	(*AppCrash)(nil),         // 16: stampd.v1.AppCrash
 }
 var file_event_proto_depIdxs = []int32{
 	2,  // 0: stampd.v1.Event.clock:type_name -> stampd.v1.Clock
@@ -520,12 +558,14 @@ var file_event_proto_depIdxs = []int32{
 	12, // 10: stampd.v1.Event.contact:type_name -> stampd.v1.Contact
 	13, // 11: stampd.v1.Event.network_interface:type_name -> stampd.v1.NetworkInterface
 	14, // 12: stampd.v1.Event.connection:type_name -> stampd.v1.Connection
-	0,  // 13: stampd.v1.Clock.confidence:type_name -> stampd.v1.ClockConfidence
-	14, // [14:14] is the sub-list for method output_type
-	14, // [14:14] is the sub-list for method input_type
-	14, // [14:14] is the sub-list for extension type_name
-	14, // [14:14] is the sub-list for extension extendee
-	0,  // [0:14] is the sub-list for field type_name
+	15, // 13: stampd.v1.Event.app_operation:type_name -> stampd.v1.AppOperation
+	16, // 14: stampd.v1.Event.app_crash:type_name -> stampd.v1.AppCrash
+	0,  // 15: stampd.v1.Clock.confidence:type_name -> stampd.v1.ClockConfidence
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_event_proto_init() }
@@ -533,6 +573,7 @@ func file_event_proto_init() {
 	if File_event_proto != nil {
 		return
 	}
+	file_application_proto_init()
 	file_connection_proto_init()
 	file_ledger_proto_init()
 	file_telemetry_proto_init()
@@ -549,6 +590,8 @@ func file_event_proto_init() {
 		(*Event_Contact)(nil),
 		(*Event_NetworkInterface)(nil),
 		(*Event_Connection)(nil),
+		(*Event_AppOperation)(nil),
+		(*Event_AppCrash)(nil),
 	}
 	file_event_proto_msgTypes[1].OneofWrappers = []any{}
 	type x struct{}

@@ -689,6 +689,276 @@ func (x *Card) GetOffline() bool {
 	return false
 }
 
+// ReportAppPerformanceRequest is what an application has to report since its last report. At least one operation or a crash
+// must be in it. When a part of it can't be accepted, nothing of it is counted.
+type ReportAppPerformanceRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The application: 1 to 64 of a-z, A-Z, 0-9, dot, dash and underscore; not "stampd". Must be set. An application that is also
+	// watched (telemetry.apps) should have the same name there.
+	App string `protobuf:"bytes,1,opt,name=app,proto3" json:"app,omitempty"`
+	// Its version: up to 64 of a-z, A-Z, 0-9 and the characters .-_+~: Empty means unknown.
+	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
+	// Its operations: up to 64.
+	Operations []*OperationReport `protobuf:"bytes,3,rep,name=operations,proto3" json:"operations,omitempty"`
+	// A crash. Unset means that there was none.
+	Crash *CrashReport `protobuf:"bytes,4,opt,name=crash,proto3" json:"crash,omitempty"`
+	// The caller's name for this report: up to 128 printable ASCII characters. A report whose key is one of the last 64 of its
+	// application, since the agent started, is not counted again. Empty means that a repeated report counts again.
+	IdempotencyKey string `protobuf:"bytes,5,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *ReportAppPerformanceRequest) Reset() {
+	*x = ReportAppPerformanceRequest{}
+	mi := &file_local_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportAppPerformanceRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportAppPerformanceRequest) ProtoMessage() {}
+
+func (x *ReportAppPerformanceRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportAppPerformanceRequest.ProtoReflect.Descriptor instead.
+func (*ReportAppPerformanceRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *ReportAppPerformanceRequest) GetApp() string {
+	if x != nil {
+		return x.App
+	}
+	return ""
+}
+
+func (x *ReportAppPerformanceRequest) GetVersion() string {
+	if x != nil {
+		return x.Version
+	}
+	return ""
+}
+
+func (x *ReportAppPerformanceRequest) GetOperations() []*OperationReport {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
+}
+
+func (x *ReportAppPerformanceRequest) GetCrash() *CrashReport {
+	if x != nil {
+		return x.Crash
+	}
+	return nil
+}
+
+func (x *ReportAppPerformanceRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// OperationReport is how one named operation went, some number of times.
+type OperationReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The operation: 1 to 64 of a-z, A-Z, 0-9, dot, dash, underscore, slash and colon ("card.read"). Must be set. Names are a
+	// few and stay the same: no order number, no id.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// How long it took, each time: up to 4,096 of them. Microseconds, >= 0.
+	DurationsUs []uint32 `protobuf:"varint,2,rep,packed,name=durations_us,json=durationsUs,proto3" json:"durations_us,omitempty"`
+	// More durations, added up by the application in the form of AppOperation.sketch: up to 8,192 bytes. Empty means none.
+	Sketch []byte `protobuf:"bytes,3,opt,name=sketch,proto3" json:"sketch,omitempty"`
+	// How often it failed, whether or not it was timed. Count, >= 0.
+	Errors        uint32 `protobuf:"varint,4,opt,name=errors,proto3" json:"errors,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationReport) Reset() {
+	*x = OperationReport{}
+	mi := &file_local_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationReport) ProtoMessage() {}
+
+func (x *OperationReport) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationReport.ProtoReflect.Descriptor instead.
+func (*OperationReport) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *OperationReport) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *OperationReport) GetDurationsUs() []uint32 {
+	if x != nil {
+		return x.DurationsUs
+	}
+	return nil
+}
+
+func (x *OperationReport) GetSketch() []byte {
+	if x != nil {
+		return x.Sketch
+	}
+	return nil
+}
+
+func (x *OperationReport) GetErrors() uint32 {
+	if x != nil {
+		return x.Errors
+	}
+	return 0
+}
+
+// CrashReport is a crash of the application.
+type CrashReport struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Why: the first line is kept, up to 200 characters of it, and what may identify somebody is masked: see AppCrash.reason.
+	// Cardholder data in it is an alarm and masks all of it, and the crash counts. Empty means unknown.
+	Reason string `protobuf:"bytes,1,opt,name=reason,proto3" json:"reason,omitempty"`
+	// When it was: milliseconds since 1970-01-01T00:00:00Z, 0 to 10^13-1; any other is left out. Unset means unknown.
+	CrashedUnixMs *int64 `protobuf:"varint,2,opt,name=crashed_unix_ms,json=crashedUnixMs,proto3,oneof" json:"crashed_unix_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CrashReport) Reset() {
+	*x = CrashReport{}
+	mi := &file_local_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CrashReport) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CrashReport) ProtoMessage() {}
+
+func (x *CrashReport) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CrashReport.ProtoReflect.Descriptor instead.
+func (*CrashReport) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *CrashReport) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *CrashReport) GetCrashedUnixMs() int64 {
+	if x != nil && x.CrashedUnixMs != nil {
+		return *x.CrashedUnixMs
+	}
+	return 0
+}
+
+// ReportAppPerformanceResponse says that the report was counted.
+type ReportAppPerformanceResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether the key was known already, and nothing was counted this time.
+	Duplicate bool `protobuf:"varint,1,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	// Whether the reason of the crash held cardholder data, and none of it was kept.
+	ReasonMasked  bool `protobuf:"varint,2,opt,name=reason_masked,json=reasonMasked,proto3" json:"reason_masked,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReportAppPerformanceResponse) Reset() {
+	*x = ReportAppPerformanceResponse{}
+	mi := &file_local_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReportAppPerformanceResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReportAppPerformanceResponse) ProtoMessage() {}
+
+func (x *ReportAppPerformanceResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReportAppPerformanceResponse.ProtoReflect.Descriptor instead.
+func (*ReportAppPerformanceResponse) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *ReportAppPerformanceResponse) GetDuplicate() bool {
+	if x != nil {
+		return x.Duplicate
+	}
+	return false
+}
+
+func (x *ReportAppPerformanceResponse) GetReasonMasked() bool {
+	if x != nil {
+		return x.ReasonMasked
+	}
+	return false
+}
+
 // StatusRequest asks how the agent is.
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -698,7 +968,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_local_proto_msgTypes[7]
+	mi := &file_local_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -710,7 +980,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[7]
+	mi := &file_local_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -723,7 +993,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{7}
+	return file_local_proto_rawDescGZIP(), []int{11}
 }
 
 // StatusResponse is how the agent is.
@@ -759,7 +1029,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_local_proto_msgTypes[8]
+	mi := &file_local_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -771,7 +1041,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[8]
+	mi := &file_local_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -784,7 +1054,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{8}
+	return file_local_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *StatusResponse) GetVersion() string {
@@ -889,7 +1159,7 @@ type NetworkStatus struct {
 
 func (x *NetworkStatus) Reset() {
 	*x = NetworkStatus{}
-	mi := &file_local_proto_msgTypes[9]
+	mi := &file_local_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -901,7 +1171,7 @@ func (x *NetworkStatus) String() string {
 func (*NetworkStatus) ProtoMessage() {}
 
 func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[9]
+	mi := &file_local_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -914,7 +1184,7 @@ func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NetworkStatus.ProtoReflect.Descriptor instead.
 func (*NetworkStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{9}
+	return file_local_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *NetworkStatus) GetLinks() *LinkList {
@@ -956,7 +1226,7 @@ type LinkList struct {
 
 func (x *LinkList) Reset() {
 	*x = LinkList{}
-	mi := &file_local_proto_msgTypes[10]
+	mi := &file_local_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1238,7 @@ func (x *LinkList) String() string {
 func (*LinkList) ProtoMessage() {}
 
 func (x *LinkList) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[10]
+	mi := &file_local_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1251,7 @@ func (x *LinkList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkList.ProtoReflect.Descriptor instead.
 func (*LinkList) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{10}
+	return file_local_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LinkList) GetLinks() []*LinkStatus {
@@ -1017,7 +1287,7 @@ type LinkStatus struct {
 
 func (x *LinkStatus) Reset() {
 	*x = LinkStatus{}
-	mi := &file_local_proto_msgTypes[11]
+	mi := &file_local_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1029,7 +1299,7 @@ func (x *LinkStatus) String() string {
 func (*LinkStatus) ProtoMessage() {}
 
 func (x *LinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[11]
+	mi := &file_local_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1042,7 +1312,7 @@ func (x *LinkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkStatus.ProtoReflect.Descriptor instead.
 func (*LinkStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{11}
+	return file_local_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *LinkStatus) GetName() string {
@@ -1105,7 +1375,7 @@ type RouteList struct {
 
 func (x *RouteList) Reset() {
 	*x = RouteList{}
-	mi := &file_local_proto_msgTypes[12]
+	mi := &file_local_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1387,7 @@ func (x *RouteList) String() string {
 func (*RouteList) ProtoMessage() {}
 
 func (x *RouteList) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[12]
+	mi := &file_local_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1400,7 @@ func (x *RouteList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteList.ProtoReflect.Descriptor instead.
 func (*RouteList) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{12}
+	return file_local_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *RouteList) GetRoutes() []*DefaultRoute {
@@ -1155,7 +1425,7 @@ type DefaultRoute struct {
 
 func (x *DefaultRoute) Reset() {
 	*x = DefaultRoute{}
-	mi := &file_local_proto_msgTypes[13]
+	mi := &file_local_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1167,7 +1437,7 @@ func (x *DefaultRoute) String() string {
 func (*DefaultRoute) ProtoMessage() {}
 
 func (x *DefaultRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[13]
+	mi := &file_local_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1180,7 +1450,7 @@ func (x *DefaultRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DefaultRoute.ProtoReflect.Descriptor instead.
 func (*DefaultRoute) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{13}
+	return file_local_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *DefaultRoute) GetInterface() string {
@@ -1217,7 +1487,7 @@ type NameServers struct {
 
 func (x *NameServers) Reset() {
 	*x = NameServers{}
-	mi := &file_local_proto_msgTypes[14]
+	mi := &file_local_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1229,7 +1499,7 @@ func (x *NameServers) String() string {
 func (*NameServers) ProtoMessage() {}
 
 func (x *NameServers) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[14]
+	mi := &file_local_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1242,7 +1512,7 @@ func (x *NameServers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameServers.ProtoReflect.Descriptor instead.
 func (*NameServers) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{14}
+	return file_local_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *NameServers) GetAddresses() []string {
@@ -1278,7 +1548,7 @@ type CertificateStatus struct {
 
 func (x *CertificateStatus) Reset() {
 	*x = CertificateStatus{}
-	mi := &file_local_proto_msgTypes[15]
+	mi := &file_local_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1290,7 +1560,7 @@ func (x *CertificateStatus) String() string {
 func (*CertificateStatus) ProtoMessage() {}
 
 func (x *CertificateStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[15]
+	mi := &file_local_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1303,7 +1573,7 @@ func (x *CertificateStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificateStatus.ProtoReflect.Descriptor instead.
 func (*CertificateStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{15}
+	return file_local_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CertificateStatus) GetState() CertificateState {
@@ -1397,7 +1667,7 @@ type UplinkStatus struct {
 
 func (x *UplinkStatus) Reset() {
 	*x = UplinkStatus{}
-	mi := &file_local_proto_msgTypes[16]
+	mi := &file_local_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1409,7 +1679,7 @@ func (x *UplinkStatus) String() string {
 func (*UplinkStatus) ProtoMessage() {}
 
 func (x *UplinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[16]
+	mi := &file_local_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1422,7 +1692,7 @@ func (x *UplinkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UplinkStatus.ProtoReflect.Descriptor instead.
 func (*UplinkStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{16}
+	return file_local_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *UplinkStatus) GetState() UplinkState {
@@ -1587,7 +1857,7 @@ type TrafficDay struct {
 
 func (x *TrafficDay) Reset() {
 	*x = TrafficDay{}
-	mi := &file_local_proto_msgTypes[17]
+	mi := &file_local_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +1869,7 @@ func (x *TrafficDay) String() string {
 func (*TrafficDay) ProtoMessage() {}
 
 func (x *TrafficDay) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[17]
+	mi := &file_local_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +1882,7 @@ func (x *TrafficDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrafficDay.ProtoReflect.Descriptor instead.
 func (*TrafficDay) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{17}
+	return file_local_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *TrafficDay) GetDate() string {
@@ -1647,7 +1917,7 @@ type TrafficDays struct {
 
 func (x *TrafficDays) Reset() {
 	*x = TrafficDays{}
-	mi := &file_local_proto_msgTypes[18]
+	mi := &file_local_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1659,7 +1929,7 @@ func (x *TrafficDays) String() string {
 func (*TrafficDays) ProtoMessage() {}
 
 func (x *TrafficDays) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[18]
+	mi := &file_local_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1672,7 +1942,7 @@ func (x *TrafficDays) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrafficDays.ProtoReflect.Descriptor instead.
 func (*TrafficDays) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{18}
+	return file_local_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *TrafficDays) GetDays() []*TrafficDay {
@@ -1703,7 +1973,7 @@ type LaneStatus struct {
 
 func (x *LaneStatus) Reset() {
 	*x = LaneStatus{}
-	mi := &file_local_proto_msgTypes[19]
+	mi := &file_local_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1715,7 +1985,7 @@ func (x *LaneStatus) String() string {
 func (*LaneStatus) ProtoMessage() {}
 
 func (x *LaneStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[19]
+	mi := &file_local_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1728,7 +1998,7 @@ func (x *LaneStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaneStatus.ProtoReflect.Descriptor instead.
 func (*LaneStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{19}
+	return file_local_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *LaneStatus) GetLane() Lane {
@@ -1794,7 +2064,7 @@ type QueueStatus struct {
 
 func (x *QueueStatus) Reset() {
 	*x = QueueStatus{}
-	mi := &file_local_proto_msgTypes[20]
+	mi := &file_local_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1806,7 +2076,7 @@ func (x *QueueStatus) String() string {
 func (*QueueStatus) ProtoMessage() {}
 
 func (x *QueueStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[20]
+	mi := &file_local_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1819,7 +2089,7 @@ func (x *QueueStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueStatus.ProtoReflect.Descriptor instead.
 func (*QueueStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{20}
+	return file_local_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *QueueStatus) GetPath() string {
@@ -1881,7 +2151,7 @@ type PartStatus struct {
 
 func (x *PartStatus) Reset() {
 	*x = PartStatus{}
-	mi := &file_local_proto_msgTypes[21]
+	mi := &file_local_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1893,7 +2163,7 @@ func (x *PartStatus) String() string {
 func (*PartStatus) ProtoMessage() {}
 
 func (x *PartStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[21]
+	mi := &file_local_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1906,7 +2176,7 @@ func (x *PartStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartStatus.ProtoReflect.Descriptor instead.
 func (*PartStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{21}
+	return file_local_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PartStatus) GetPart() string {
@@ -1948,7 +2218,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_local_proto_msgTypes[22]
+	mi := &file_local_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1960,7 +2230,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[22]
+	mi := &file_local_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1973,7 +2243,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{22}
+	return file_local_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *FlushRequest) GetWaitMs() uint32 {
@@ -1996,7 +2266,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_local_proto_msgTypes[23]
+	mi := &file_local_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2008,7 +2278,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[23]
+	mi := &file_local_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2021,7 +2291,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{23}
+	return file_local_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *FlushResponse) GetWaiting() uint64 {
@@ -2047,7 +2317,7 @@ type ListQueueRequest struct {
 
 func (x *ListQueueRequest) Reset() {
 	*x = ListQueueRequest{}
-	mi := &file_local_proto_msgTypes[24]
+	mi := &file_local_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2059,7 +2329,7 @@ func (x *ListQueueRequest) String() string {
 func (*ListQueueRequest) ProtoMessage() {}
 
 func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[24]
+	mi := &file_local_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2072,7 +2342,7 @@ func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueRequest.ProtoReflect.Descriptor instead.
 func (*ListQueueRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{24}
+	return file_local_proto_rawDescGZIP(), []int{28}
 }
 
 // ListQueueResponse is what the queue holds.
@@ -2094,7 +2364,7 @@ type ListQueueResponse struct {
 
 func (x *ListQueueResponse) Reset() {
 	*x = ListQueueResponse{}
-	mi := &file_local_proto_msgTypes[25]
+	mi := &file_local_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2376,7 @@ func (x *ListQueueResponse) String() string {
 func (*ListQueueResponse) ProtoMessage() {}
 
 func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[25]
+	mi := &file_local_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2389,7 @@ func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueResponse.ProtoReflect.Descriptor instead.
 func (*ListQueueResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{25}
+	return file_local_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListQueueResponse) GetTerminalId() string {
@@ -2178,7 +2448,7 @@ type QueueFile struct {
 
 func (x *QueueFile) Reset() {
 	*x = QueueFile{}
-	mi := &file_local_proto_msgTypes[26]
+	mi := &file_local_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2190,7 +2460,7 @@ func (x *QueueFile) String() string {
 func (*QueueFile) ProtoMessage() {}
 
 func (x *QueueFile) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[26]
+	mi := &file_local_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2203,7 +2473,7 @@ func (x *QueueFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueFile.ProtoReflect.Descriptor instead.
 func (*QueueFile) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{26}
+	return file_local_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *QueueFile) GetPath() string {
@@ -2276,7 +2546,7 @@ type QueueLane struct {
 
 func (x *QueueLane) Reset() {
 	*x = QueueLane{}
-	mi := &file_local_proto_msgTypes[27]
+	mi := &file_local_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2288,7 +2558,7 @@ func (x *QueueLane) String() string {
 func (*QueueLane) ProtoMessage() {}
 
 func (x *QueueLane) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[27]
+	mi := &file_local_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2301,7 +2571,7 @@ func (x *QueueLane) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueLane.ProtoReflect.Descriptor instead.
 func (*QueueLane) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{27}
+	return file_local_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *QueueLane) GetLane() Lane {
@@ -2380,7 +2650,7 @@ type SetAsideFile struct {
 
 func (x *SetAsideFile) Reset() {
 	*x = SetAsideFile{}
-	mi := &file_local_proto_msgTypes[28]
+	mi := &file_local_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2392,7 +2662,7 @@ func (x *SetAsideFile) String() string {
 func (*SetAsideFile) ProtoMessage() {}
 
 func (x *SetAsideFile) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[28]
+	mi := &file_local_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2405,7 +2675,7 @@ func (x *SetAsideFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetAsideFile.ProtoReflect.Descriptor instead.
 func (*SetAsideFile) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{28}
+	return file_local_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *SetAsideFile) GetPath() string {
@@ -2441,7 +2711,7 @@ type ReadQueueRequest struct {
 
 func (x *ReadQueueRequest) Reset() {
 	*x = ReadQueueRequest{}
-	mi := &file_local_proto_msgTypes[29]
+	mi := &file_local_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2453,7 +2723,7 @@ func (x *ReadQueueRequest) String() string {
 func (*ReadQueueRequest) ProtoMessage() {}
 
 func (x *ReadQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[29]
+	mi := &file_local_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2466,7 +2736,7 @@ func (x *ReadQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadQueueRequest.ProtoReflect.Descriptor instead.
 func (*ReadQueueRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{29}
+	return file_local_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ReadQueueRequest) GetLane() Lane {
@@ -2515,7 +2785,7 @@ type ReadQueueResponse struct {
 
 func (x *ReadQueueResponse) Reset() {
 	*x = ReadQueueResponse{}
-	mi := &file_local_proto_msgTypes[30]
+	mi := &file_local_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2527,7 +2797,7 @@ func (x *ReadQueueResponse) String() string {
 func (*ReadQueueResponse) ProtoMessage() {}
 
 func (x *ReadQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[30]
+	mi := &file_local_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2540,7 +2810,7 @@ func (x *ReadQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadQueueResponse.ProtoReflect.Descriptor instead.
 func (*ReadQueueResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{30}
+	return file_local_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ReadQueueResponse) GetRecords() []*QueueRecord {
@@ -2576,7 +2846,7 @@ type QueueRecord struct {
 
 func (x *QueueRecord) Reset() {
 	*x = QueueRecord{}
-	mi := &file_local_proto_msgTypes[31]
+	mi := &file_local_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2588,7 +2858,7 @@ func (x *QueueRecord) String() string {
 func (*QueueRecord) ProtoMessage() {}
 
 func (x *QueueRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[31]
+	mi := &file_local_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2601,7 +2871,7 @@ func (x *QueueRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueRecord.ProtoReflect.Descriptor instead.
 func (*QueueRecord) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{31}
+	return file_local_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *QueueRecord) GetLane() Lane {
@@ -2675,7 +2945,7 @@ type ErrorDetail struct {
 
 func (x *ErrorDetail) Reset() {
 	*x = ErrorDetail{}
-	mi := &file_local_proto_msgTypes[32]
+	mi := &file_local_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2687,7 +2957,7 @@ func (x *ErrorDetail) String() string {
 func (*ErrorDetail) ProtoMessage() {}
 
 func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[32]
+	mi := &file_local_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2700,7 +2970,7 @@ func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorDetail.ProtoReflect.Descriptor instead.
 func (*ErrorDetail) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{32}
+	return file_local_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ErrorDetail) GetReason() string {
@@ -2764,7 +3034,27 @@ const file_local_proto_rawDesc = "" +
 	"\x06stamps\x18\x06 \x01(\x05R\x06stamps\x12!\n" +
 	"\ras_of_unix_ms\x18\a \x01(\x03R\n" +
 	"asOfUnixMs\x12\x18\n" +
-	"\aoffline\x18\b \x01(\bR\aoffline\"\x0f\n" +
+	"\aoffline\x18\b \x01(\bR\aoffline\"\xdc\x01\n" +
+	"\x1bReportAppPerformanceRequest\x12\x10\n" +
+	"\x03app\x18\x01 \x01(\tR\x03app\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\tR\aversion\x12:\n" +
+	"\n" +
+	"operations\x18\x03 \x03(\v2\x1a.stampd.v1.OperationReportR\n" +
+	"operations\x12,\n" +
+	"\x05crash\x18\x04 \x01(\v2\x16.stampd.v1.CrashReportR\x05crash\x12'\n" +
+	"\x0fidempotency_key\x18\x05 \x01(\tR\x0eidempotencyKey\"x\n" +
+	"\x0fOperationReport\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12!\n" +
+	"\fdurations_us\x18\x02 \x03(\rR\vdurationsUs\x12\x16\n" +
+	"\x06sketch\x18\x03 \x01(\fR\x06sketch\x12\x16\n" +
+	"\x06errors\x18\x04 \x01(\rR\x06errors\"f\n" +
+	"\vCrashReport\x12\x16\n" +
+	"\x06reason\x18\x01 \x01(\tR\x06reason\x12+\n" +
+	"\x0fcrashed_unix_ms\x18\x02 \x01(\x03H\x00R\rcrashedUnixMs\x88\x01\x01B\x12\n" +
+	"\x10_crashed_unix_ms\"a\n" +
+	"\x1cReportAppPerformanceResponse\x12\x1c\n" +
+	"\tduplicate\x18\x01 \x01(\bR\tduplicate\x12#\n" +
+	"\rreason_masked\x18\x02 \x01(\bR\freasonMasked\"\x0f\n" +
 	"\rStatusRequest\"\x9b\x04\n" +
 	"\x0eStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1f\n" +
@@ -2968,11 +3258,12 @@ const file_local_proto_rawDesc = "" +
 	"\rTelemetryHold\x12\x1e\n" +
 	"\x1aTELEMETRY_HOLD_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15TELEMETRY_HOLD_WINDOW\x10\x01\x12\x18\n" +
-	"\x14TELEMETRY_HOLD_LIMIT\x10\x022\x91\x04\n" +
+	"\x14TELEMETRY_HOLD_LIMIT\x10\x022\xfa\x04\n" +
 	"\fLocalService\x12R\n" +
 	"\rRecordPayment\x12\x1f.stampd.v1.RecordPaymentRequest\x1a .stampd.v1.RecordPaymentResponse\x12L\n" +
 	"\vAwardStamps\x12\x1d.stampd.v1.AwardStampsRequest\x1a\x1e.stampd.v1.AwardStampsResponse\x12E\n" +
-	"\aGetCard\x12\x19.stampd.v1.GetCardRequest\x1a\x1a.stampd.v1.GetCardResponse\"\x03\x90\x02\x01\x12B\n" +
+	"\aGetCard\x12\x19.stampd.v1.GetCardRequest\x1a\x1a.stampd.v1.GetCardResponse\"\x03\x90\x02\x01\x12g\n" +
+	"\x14ReportAppPerformance\x12&.stampd.v1.ReportAppPerformanceRequest\x1a'.stampd.v1.ReportAppPerformanceResponse\x12B\n" +
 	"\x06Status\x12\x18.stampd.v1.StatusRequest\x1a\x19.stampd.v1.StatusResponse\"\x03\x90\x02\x01\x12:\n" +
 	"\x05Flush\x12\x17.stampd.v1.FlushRequest\x1a\x18.stampd.v1.FlushResponse\x12K\n" +
 	"\tListQueue\x12\x1b.stampd.v1.ListQueueRequest\x1a\x1c.stampd.v1.ListQueueResponse\"\x03\x90\x02\x01\x12K\n" +
@@ -2991,112 +3282,120 @@ func file_local_proto_rawDescGZIP() []byte {
 }
 
 var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_local_proto_goTypes = []any{
-	(LinkState)(0),                // 0: stampd.v1.LinkState
-	(CertificateState)(0),         // 1: stampd.v1.CertificateState
-	(TelemetryHold)(0),            // 2: stampd.v1.TelemetryHold
-	(*RecordPaymentRequest)(nil),  // 3: stampd.v1.RecordPaymentRequest
-	(*RecordPaymentResponse)(nil), // 4: stampd.v1.RecordPaymentResponse
-	(*AwardStampsRequest)(nil),    // 5: stampd.v1.AwardStampsRequest
-	(*AwardStampsResponse)(nil),   // 6: stampd.v1.AwardStampsResponse
-	(*GetCardRequest)(nil),        // 7: stampd.v1.GetCardRequest
-	(*GetCardResponse)(nil),       // 8: stampd.v1.GetCardResponse
-	(*Card)(nil),                  // 9: stampd.v1.Card
-	(*StatusRequest)(nil),         // 10: stampd.v1.StatusRequest
-	(*StatusResponse)(nil),        // 11: stampd.v1.StatusResponse
-	(*NetworkStatus)(nil),         // 12: stampd.v1.NetworkStatus
-	(*LinkList)(nil),              // 13: stampd.v1.LinkList
-	(*LinkStatus)(nil),            // 14: stampd.v1.LinkStatus
-	(*RouteList)(nil),             // 15: stampd.v1.RouteList
-	(*DefaultRoute)(nil),          // 16: stampd.v1.DefaultRoute
-	(*NameServers)(nil),           // 17: stampd.v1.NameServers
-	(*CertificateStatus)(nil),     // 18: stampd.v1.CertificateStatus
-	(*UplinkStatus)(nil),          // 19: stampd.v1.UplinkStatus
-	(*TrafficDay)(nil),            // 20: stampd.v1.TrafficDay
-	(*TrafficDays)(nil),           // 21: stampd.v1.TrafficDays
-	(*LaneStatus)(nil),            // 22: stampd.v1.LaneStatus
-	(*QueueStatus)(nil),           // 23: stampd.v1.QueueStatus
-	(*PartStatus)(nil),            // 24: stampd.v1.PartStatus
-	(*FlushRequest)(nil),          // 25: stampd.v1.FlushRequest
-	(*FlushResponse)(nil),         // 26: stampd.v1.FlushResponse
-	(*ListQueueRequest)(nil),      // 27: stampd.v1.ListQueueRequest
-	(*ListQueueResponse)(nil),     // 28: stampd.v1.ListQueueResponse
-	(*QueueFile)(nil),             // 29: stampd.v1.QueueFile
-	(*QueueLane)(nil),             // 30: stampd.v1.QueueLane
-	(*SetAsideFile)(nil),          // 31: stampd.v1.SetAsideFile
-	(*ReadQueueRequest)(nil),      // 32: stampd.v1.ReadQueueRequest
-	(*ReadQueueResponse)(nil),     // 33: stampd.v1.ReadQueueResponse
-	(*QueueRecord)(nil),           // 34: stampd.v1.QueueRecord
-	(*ErrorDetail)(nil),           // 35: stampd.v1.ErrorDetail
-	(*Payment)(nil),               // 36: stampd.v1.Payment
-	(AuthMode)(0),                 // 37: stampd.v1.AuthMode
-	(PaymentAnomaly)(0),           // 38: stampd.v1.PaymentAnomaly
-	(*PaymentRisk)(nil),           // 39: stampd.v1.PaymentRisk
-	(LinkKind)(0),                 // 40: stampd.v1.LinkKind
-	(UplinkState)(0),              // 41: stampd.v1.UplinkState
-	(UplinkStage)(0),              // 42: stampd.v1.UplinkStage
-	(*Traffic)(nil),               // 43: stampd.v1.Traffic
-	(Lane)(0),                     // 44: stampd.v1.Lane
-	(RejectReason)(0),             // 45: stampd.v1.RejectReason
+	(LinkState)(0),                       // 0: stampd.v1.LinkState
+	(CertificateState)(0),                // 1: stampd.v1.CertificateState
+	(TelemetryHold)(0),                   // 2: stampd.v1.TelemetryHold
+	(*RecordPaymentRequest)(nil),         // 3: stampd.v1.RecordPaymentRequest
+	(*RecordPaymentResponse)(nil),        // 4: stampd.v1.RecordPaymentResponse
+	(*AwardStampsRequest)(nil),           // 5: stampd.v1.AwardStampsRequest
+	(*AwardStampsResponse)(nil),          // 6: stampd.v1.AwardStampsResponse
+	(*GetCardRequest)(nil),               // 7: stampd.v1.GetCardRequest
+	(*GetCardResponse)(nil),              // 8: stampd.v1.GetCardResponse
+	(*Card)(nil),                         // 9: stampd.v1.Card
+	(*ReportAppPerformanceRequest)(nil),  // 10: stampd.v1.ReportAppPerformanceRequest
+	(*OperationReport)(nil),              // 11: stampd.v1.OperationReport
+	(*CrashReport)(nil),                  // 12: stampd.v1.CrashReport
+	(*ReportAppPerformanceResponse)(nil), // 13: stampd.v1.ReportAppPerformanceResponse
+	(*StatusRequest)(nil),                // 14: stampd.v1.StatusRequest
+	(*StatusResponse)(nil),               // 15: stampd.v1.StatusResponse
+	(*NetworkStatus)(nil),                // 16: stampd.v1.NetworkStatus
+	(*LinkList)(nil),                     // 17: stampd.v1.LinkList
+	(*LinkStatus)(nil),                   // 18: stampd.v1.LinkStatus
+	(*RouteList)(nil),                    // 19: stampd.v1.RouteList
+	(*DefaultRoute)(nil),                 // 20: stampd.v1.DefaultRoute
+	(*NameServers)(nil),                  // 21: stampd.v1.NameServers
+	(*CertificateStatus)(nil),            // 22: stampd.v1.CertificateStatus
+	(*UplinkStatus)(nil),                 // 23: stampd.v1.UplinkStatus
+	(*TrafficDay)(nil),                   // 24: stampd.v1.TrafficDay
+	(*TrafficDays)(nil),                  // 25: stampd.v1.TrafficDays
+	(*LaneStatus)(nil),                   // 26: stampd.v1.LaneStatus
+	(*QueueStatus)(nil),                  // 27: stampd.v1.QueueStatus
+	(*PartStatus)(nil),                   // 28: stampd.v1.PartStatus
+	(*FlushRequest)(nil),                 // 29: stampd.v1.FlushRequest
+	(*FlushResponse)(nil),                // 30: stampd.v1.FlushResponse
+	(*ListQueueRequest)(nil),             // 31: stampd.v1.ListQueueRequest
+	(*ListQueueResponse)(nil),            // 32: stampd.v1.ListQueueResponse
+	(*QueueFile)(nil),                    // 33: stampd.v1.QueueFile
+	(*QueueLane)(nil),                    // 34: stampd.v1.QueueLane
+	(*SetAsideFile)(nil),                 // 35: stampd.v1.SetAsideFile
+	(*ReadQueueRequest)(nil),             // 36: stampd.v1.ReadQueueRequest
+	(*ReadQueueResponse)(nil),            // 37: stampd.v1.ReadQueueResponse
+	(*QueueRecord)(nil),                  // 38: stampd.v1.QueueRecord
+	(*ErrorDetail)(nil),                  // 39: stampd.v1.ErrorDetail
+	(*Payment)(nil),                      // 40: stampd.v1.Payment
+	(AuthMode)(0),                        // 41: stampd.v1.AuthMode
+	(PaymentAnomaly)(0),                  // 42: stampd.v1.PaymentAnomaly
+	(*PaymentRisk)(nil),                  // 43: stampd.v1.PaymentRisk
+	(LinkKind)(0),                        // 44: stampd.v1.LinkKind
+	(UplinkState)(0),                     // 45: stampd.v1.UplinkState
+	(UplinkStage)(0),                     // 46: stampd.v1.UplinkStage
+	(*Traffic)(nil),                      // 47: stampd.v1.Traffic
+	(Lane)(0),                            // 48: stampd.v1.Lane
+	(RejectReason)(0),                    // 49: stampd.v1.RejectReason
 }
 var file_local_proto_depIdxs = []int32{
-	36, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
-	37, // 1: stampd.v1.RecordPaymentResponse.auth_mode:type_name -> stampd.v1.AuthMode
-	38, // 2: stampd.v1.RecordPaymentResponse.anomalies:type_name -> stampd.v1.PaymentAnomaly
-	39, // 3: stampd.v1.RecordPaymentResponse.risk:type_name -> stampd.v1.PaymentRisk
+	40, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
+	41, // 1: stampd.v1.RecordPaymentResponse.auth_mode:type_name -> stampd.v1.AuthMode
+	42, // 2: stampd.v1.RecordPaymentResponse.anomalies:type_name -> stampd.v1.PaymentAnomaly
+	43, // 3: stampd.v1.RecordPaymentResponse.risk:type_name -> stampd.v1.PaymentRisk
 	9,  // 4: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
 	9,  // 5: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
-	19, // 6: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
-	22, // 7: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
-	23, // 8: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
-	24, // 9: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
-	18, // 10: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
-	12, // 11: stampd.v1.StatusResponse.network:type_name -> stampd.v1.NetworkStatus
-	13, // 12: stampd.v1.NetworkStatus.links:type_name -> stampd.v1.LinkList
-	15, // 13: stampd.v1.NetworkStatus.ipv4_routes:type_name -> stampd.v1.RouteList
-	15, // 14: stampd.v1.NetworkStatus.ipv6_routes:type_name -> stampd.v1.RouteList
-	17, // 15: stampd.v1.NetworkStatus.name_servers:type_name -> stampd.v1.NameServers
-	14, // 16: stampd.v1.LinkList.links:type_name -> stampd.v1.LinkStatus
-	40, // 17: stampd.v1.LinkStatus.kind:type_name -> stampd.v1.LinkKind
-	0,  // 18: stampd.v1.LinkStatus.state:type_name -> stampd.v1.LinkState
-	16, // 19: stampd.v1.RouteList.routes:type_name -> stampd.v1.DefaultRoute
-	1,  // 20: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
-	41, // 21: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
-	42, // 22: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
-	2,  // 23: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
-	43, // 24: stampd.v1.UplinkStatus.traffic:type_name -> stampd.v1.Traffic
-	20, // 25: stampd.v1.UplinkStatus.days:type_name -> stampd.v1.TrafficDay
-	43, // 26: stampd.v1.TrafficDay.traffic:type_name -> stampd.v1.Traffic
-	20, // 27: stampd.v1.TrafficDays.days:type_name -> stampd.v1.TrafficDay
-	44, // 28: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
-	29, // 29: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
-	30, // 30: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
-	31, // 31: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
-	44, // 32: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
-	44, // 33: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
-	34, // 34: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
-	44, // 35: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
-	45, // 36: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
-	3,  // 37: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
-	5,  // 38: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
-	7,  // 39: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
-	10, // 40: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
-	25, // 41: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
-	27, // 42: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
-	32, // 43: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
-	4,  // 44: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
-	6,  // 45: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
-	8,  // 46: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
-	11, // 47: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
-	26, // 48: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
-	28, // 49: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
-	33, // 50: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
-	44, // [44:51] is the sub-list for method output_type
-	37, // [37:44] is the sub-list for method input_type
-	37, // [37:37] is the sub-list for extension type_name
-	37, // [37:37] is the sub-list for extension extendee
-	0,  // [0:37] is the sub-list for field type_name
+	11, // 6: stampd.v1.ReportAppPerformanceRequest.operations:type_name -> stampd.v1.OperationReport
+	12, // 7: stampd.v1.ReportAppPerformanceRequest.crash:type_name -> stampd.v1.CrashReport
+	23, // 8: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
+	26, // 9: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
+	27, // 10: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
+	28, // 11: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
+	22, // 12: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
+	16, // 13: stampd.v1.StatusResponse.network:type_name -> stampd.v1.NetworkStatus
+	17, // 14: stampd.v1.NetworkStatus.links:type_name -> stampd.v1.LinkList
+	19, // 15: stampd.v1.NetworkStatus.ipv4_routes:type_name -> stampd.v1.RouteList
+	19, // 16: stampd.v1.NetworkStatus.ipv6_routes:type_name -> stampd.v1.RouteList
+	21, // 17: stampd.v1.NetworkStatus.name_servers:type_name -> stampd.v1.NameServers
+	18, // 18: stampd.v1.LinkList.links:type_name -> stampd.v1.LinkStatus
+	44, // 19: stampd.v1.LinkStatus.kind:type_name -> stampd.v1.LinkKind
+	0,  // 20: stampd.v1.LinkStatus.state:type_name -> stampd.v1.LinkState
+	20, // 21: stampd.v1.RouteList.routes:type_name -> stampd.v1.DefaultRoute
+	1,  // 22: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
+	45, // 23: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
+	46, // 24: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
+	2,  // 25: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
+	47, // 26: stampd.v1.UplinkStatus.traffic:type_name -> stampd.v1.Traffic
+	24, // 27: stampd.v1.UplinkStatus.days:type_name -> stampd.v1.TrafficDay
+	47, // 28: stampd.v1.TrafficDay.traffic:type_name -> stampd.v1.Traffic
+	24, // 29: stampd.v1.TrafficDays.days:type_name -> stampd.v1.TrafficDay
+	48, // 30: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
+	33, // 31: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
+	34, // 32: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
+	35, // 33: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
+	48, // 34: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
+	48, // 35: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
+	38, // 36: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
+	48, // 37: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
+	49, // 38: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
+	3,  // 39: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
+	5,  // 40: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
+	7,  // 41: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
+	10, // 42: stampd.v1.LocalService.ReportAppPerformance:input_type -> stampd.v1.ReportAppPerformanceRequest
+	14, // 43: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
+	29, // 44: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
+	31, // 45: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
+	36, // 46: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
+	4,  // 47: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
+	6,  // 48: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
+	8,  // 49: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
+	13, // 50: stampd.v1.LocalService.ReportAppPerformance:output_type -> stampd.v1.ReportAppPerformanceResponse
+	15, // 51: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
+	30, // 52: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
+	32, // 53: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
+	37, // 54: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
+	47, // [47:55] is the sub-list for method output_type
+	39, // [39:47] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_local_proto_init() }
@@ -3108,19 +3407,20 @@ func file_local_proto_init() {
 	file_ledger_proto_init()
 	file_uplink_proto_init()
 	file_local_proto_msgTypes[2].OneofWrappers = []any{}
-	file_local_proto_msgTypes[11].OneofWrappers = []any{}
+	file_local_proto_msgTypes[9].OneofWrappers = []any{}
 	file_local_proto_msgTypes[15].OneofWrappers = []any{}
-	file_local_proto_msgTypes[16].OneofWrappers = []any{}
-	file_local_proto_msgTypes[26].OneofWrappers = []any{}
-	file_local_proto_msgTypes[27].OneofWrappers = []any{}
+	file_local_proto_msgTypes[19].OneofWrappers = []any{}
+	file_local_proto_msgTypes[20].OneofWrappers = []any{}
+	file_local_proto_msgTypes[30].OneofWrappers = []any{}
 	file_local_proto_msgTypes[31].OneofWrappers = []any{}
+	file_local_proto_msgTypes[35].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_local_proto_rawDesc), len(file_local_proto_rawDesc)),
 			NumEnums:      3,
-			NumMessages:   33,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

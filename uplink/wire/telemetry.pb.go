@@ -1351,7 +1351,8 @@ func (x *Contact) GetChanges() uint32 {
 	return 0
 }
 
-// AppPerformance is how one application on the terminal performs; the agent reports itself as "stampd".
+// AppPerformance is how one application on the terminal performs; the agent reports itself as "stampd". Several processes of one
+// application are added up.
 type AppPerformance struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The application: up to 64 characters. Always set.
@@ -1360,14 +1361,22 @@ type AppPerformance struct {
 	Version string `protobuf:"bytes,2,opt,name=version,proto3" json:"version,omitempty"`
 	// Resident memory. Bytes, >= 0. Unset means unknown.
 	RssBytes *uint64 `protobuf:"varint,3,opt,name=rss_bytes,json=rssBytes,proto3,oneof" json:"rss_bytes,omitempty"`
-	// Processor time since the application started. Milliseconds, >= 0. Unset means unknown.
+	// Processor time since the application started, with that of children that ended. Milliseconds, >= 0. Unset means unknown.
 	CpuMs *uint64 `protobuf:"varint,4,opt,name=cpu_ms,json=cpuMs,proto3,oneof" json:"cpu_ms,omitempty"`
 	// Threads. Count, >= 1. Unset means unknown.
 	Threads *uint32 `protobuf:"varint,5,opt,name=threads,proto3,oneof" json:"threads,omitempty"`
 	// Open file descriptors. Count, >= 0. Unset means unknown.
 	OpenFiles *uint32 `protobuf:"varint,6,opt,name=open_files,json=openFiles,proto3,oneof" json:"open_files,omitempty"`
-	// Time since the application started. Seconds, >= 0. Unset means unknown.
+	// Time since the application started: since its oldest process did. Seconds, >= 0. Unset means unknown.
 	UptimeSeconds *uint64 `protobuf:"varint,7,opt,name=uptime_seconds,json=uptimeSeconds,proto3,oneof" json:"uptime_seconds,omitempty"`
+	// Whether it runs. When it is false, nothing but app, version and restarts is set. Unset means unknown; the agent does not say
+	// it of itself.
+	Running *bool `protobuf:"varint,8,opt,name=running,proto3,oneof" json:"running,omitempty"`
+	// Its processes. Count, >= 1. Unset means unknown, or the agent itself.
+	Processes *uint32 `protobuf:"varint,9,opt,name=processes,proto3,oneof" json:"processes,omitempty"`
+	// How often it was found to have been started anew since the agent started: its oldest process was another than before. Between
+	// two readings that is noticed once. Count, >= 0. Unset means unknown, or the agent itself.
+	Restarts      *uint32 `protobuf:"varint,10,opt,name=restarts,proto3,oneof" json:"restarts,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1447,6 +1456,27 @@ func (x *AppPerformance) GetOpenFiles() uint32 {
 func (x *AppPerformance) GetUptimeSeconds() uint64 {
 	if x != nil && x.UptimeSeconds != nil {
 		return *x.UptimeSeconds
+	}
+	return 0
+}
+
+func (x *AppPerformance) GetRunning() bool {
+	if x != nil && x.Running != nil {
+		return *x.Running
+	}
+	return false
+}
+
+func (x *AppPerformance) GetProcesses() uint32 {
+	if x != nil && x.Processes != nil {
+		return *x.Processes
+	}
+	return 0
+}
+
+func (x *AppPerformance) GetRestarts() uint32 {
+	if x != nil && x.Restarts != nil {
+		return *x.Restarts
 	}
 	return 0
 }
@@ -1702,7 +1732,7 @@ const file_telemetry_proto_rawDesc = "" +
 	"\x04kind\x18\x01 \x01(\x0e2\x16.stampd.v1.ContactKindR\x04kind\x12\x1b\n" +
 	"\x06active\x18\x02 \x01(\bH\x00R\x06active\x88\x01\x01\x12\x18\n" +
 	"\achanges\x18\x03 \x01(\rR\achangesB\t\n" +
-	"\a_active\"\xb0\x02\n" +
+	"\a_active\"\xba\x03\n" +
 	"\x0eAppPerformance\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03app\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12 \n" +
@@ -1711,14 +1741,23 @@ const file_telemetry_proto_rawDesc = "" +
 	"\athreads\x18\x05 \x01(\rH\x02R\athreads\x88\x01\x01\x12\"\n" +
 	"\n" +
 	"open_files\x18\x06 \x01(\rH\x03R\topenFiles\x88\x01\x01\x12*\n" +
-	"\x0euptime_seconds\x18\a \x01(\x04H\x04R\ruptimeSeconds\x88\x01\x01B\f\n" +
+	"\x0euptime_seconds\x18\a \x01(\x04H\x04R\ruptimeSeconds\x88\x01\x01\x12\x1d\n" +
+	"\arunning\x18\b \x01(\bH\x05R\arunning\x88\x01\x01\x12!\n" +
+	"\tprocesses\x18\t \x01(\rH\x06R\tprocesses\x88\x01\x01\x12\x1f\n" +
+	"\brestarts\x18\n" +
+	" \x01(\rH\aR\brestarts\x88\x01\x01B\f\n" +
 	"\n" +
 	"_rss_bytesB\t\n" +
 	"\a_cpu_msB\n" +
 	"\n" +
 	"\b_threadsB\r\n" +
 	"\v_open_filesB\x11\n" +
-	"\x0f_uptime_seconds\"\x7f\n" +
+	"\x0f_uptime_secondsB\n" +
+	"\n" +
+	"\b_runningB\f\n" +
+	"\n" +
+	"_processesB\v\n" +
+	"\t_restarts\"\x7f\n" +
 	"\tLifecycle\x12,\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x18.stampd.v1.LifecycleKindR\x04kind\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12\x12\n" +

@@ -41,6 +41,9 @@ const (
 	LocalServiceAwardStampsProcedure = "/stampd.v1.LocalService/AwardStamps"
 	// LocalServiceGetCardProcedure is the fully-qualified name of the LocalService's GetCard RPC.
 	LocalServiceGetCardProcedure = "/stampd.v1.LocalService/GetCard"
+	// LocalServiceReportAppPerformanceProcedure is the fully-qualified name of the LocalService's
+	// ReportAppPerformance RPC.
+	LocalServiceReportAppPerformanceProcedure = "/stampd.v1.LocalService/ReportAppPerformance"
 	// LocalServiceStatusProcedure is the fully-qualified name of the LocalService's Status RPC.
 	LocalServiceStatusProcedure = "/stampd.v1.LocalService/Status"
 	// LocalServiceFlushProcedure is the fully-qualified name of the LocalService's Flush RPC.
@@ -59,6 +62,15 @@ type LocalServiceClient interface {
 	AwardStamps(context.Context, *connect.Request[wire.AwardStampsRequest]) (*connect.Response[wire.AwardStampsResponse], error)
 	// GetCard shows a member's card as this terminal knows it.
 	GetCard(context.Context, *connect.Request[wire.GetCardRequest]) (*connect.Response[wire.GetCardResponse], error)
+	// ReportAppPerformance takes how long an application's operations took, how often they failed, and a crash. What was
+	// reported is held in memory and added up until the window ends (telemetry.app_report_every, 15 minutes as shipped) or the
+	// agent is stopped; a crash is told at once. Yes means that it was counted: a power cut or kill -9 takes what was not told yet.
+	// On the terminal, for people:
+	//
+	//	curl --unix-socket /run/stampd/stampd.sock -H 'content-type: application/json' \
+	//	  -d '{"app":"pos","version":"4.2.0","operations":[{"name":"sale","durationsUs":[181000,240500],"errors":1}]}' \
+	//	  http://stampd/stampd.v1.LocalService/ReportAppPerformance
+	ReportAppPerformance(context.Context, *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error)
 	// Flush sends what is queued now, without waiting for the next attempt, and can wait until it is stored.
@@ -99,6 +111,12 @@ func NewLocalServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		reportAppPerformance: connect.NewClient[wire.ReportAppPerformanceRequest, wire.ReportAppPerformanceResponse](
+			httpClient,
+			baseURL+LocalServiceReportAppPerformanceProcedure,
+			connect.WithSchema(localServiceMethods.ByName("ReportAppPerformance")),
+			connect.WithClientOptions(opts...),
+		),
 		status: connect.NewClient[wire.StatusRequest, wire.StatusResponse](
 			httpClient,
 			baseURL+LocalServiceStatusProcedure,
@@ -131,13 +149,14 @@ func NewLocalServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 
 // localServiceClient implements LocalServiceClient.
 type localServiceClient struct {
-	recordPayment *connect.Client[wire.RecordPaymentRequest, wire.RecordPaymentResponse]
-	awardStamps   *connect.Client[wire.AwardStampsRequest, wire.AwardStampsResponse]
-	getCard       *connect.Client[wire.GetCardRequest, wire.GetCardResponse]
-	status        *connect.Client[wire.StatusRequest, wire.StatusResponse]
-	flush         *connect.Client[wire.FlushRequest, wire.FlushResponse]
-	listQueue     *connect.Client[wire.ListQueueRequest, wire.ListQueueResponse]
-	readQueue     *connect.Client[wire.ReadQueueRequest, wire.ReadQueueResponse]
+	recordPayment        *connect.Client[wire.RecordPaymentRequest, wire.RecordPaymentResponse]
+	awardStamps          *connect.Client[wire.AwardStampsRequest, wire.AwardStampsResponse]
+	getCard              *connect.Client[wire.GetCardRequest, wire.GetCardResponse]
+	reportAppPerformance *connect.Client[wire.ReportAppPerformanceRequest, wire.ReportAppPerformanceResponse]
+	status               *connect.Client[wire.StatusRequest, wire.StatusResponse]
+	flush                *connect.Client[wire.FlushRequest, wire.FlushResponse]
+	listQueue            *connect.Client[wire.ListQueueRequest, wire.ListQueueResponse]
+	readQueue            *connect.Client[wire.ReadQueueRequest, wire.ReadQueueResponse]
 }
 
 // RecordPayment calls stampd.v1.LocalService.RecordPayment.
@@ -153,6 +172,11 @@ func (c *localServiceClient) AwardStamps(ctx context.Context, req *connect.Reque
 // GetCard calls stampd.v1.LocalService.GetCard.
 func (c *localServiceClient) GetCard(ctx context.Context, req *connect.Request[wire.GetCardRequest]) (*connect.Response[wire.GetCardResponse], error) {
 	return c.getCard.CallUnary(ctx, req)
+}
+
+// ReportAppPerformance calls stampd.v1.LocalService.ReportAppPerformance.
+func (c *localServiceClient) ReportAppPerformance(ctx context.Context, req *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error) {
+	return c.reportAppPerformance.CallUnary(ctx, req)
 }
 
 // Status calls stampd.v1.LocalService.Status.
@@ -183,6 +207,15 @@ type LocalServiceHandler interface {
 	AwardStamps(context.Context, *connect.Request[wire.AwardStampsRequest]) (*connect.Response[wire.AwardStampsResponse], error)
 	// GetCard shows a member's card as this terminal knows it.
 	GetCard(context.Context, *connect.Request[wire.GetCardRequest]) (*connect.Response[wire.GetCardResponse], error)
+	// ReportAppPerformance takes how long an application's operations took, how often they failed, and a crash. What was
+	// reported is held in memory and added up until the window ends (telemetry.app_report_every, 15 minutes as shipped) or the
+	// agent is stopped; a crash is told at once. Yes means that it was counted: a power cut or kill -9 takes what was not told yet.
+	// On the terminal, for people:
+	//
+	//	curl --unix-socket /run/stampd/stampd.sock -H 'content-type: application/json' \
+	//	  -d '{"app":"pos","version":"4.2.0","operations":[{"name":"sale","durationsUs":[181000,240500],"errors":1}]}' \
+	//	  http://stampd/stampd.v1.LocalService/ReportAppPerformance
+	ReportAppPerformance(context.Context, *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error)
 	// Flush sends what is queued now, without waiting for the next attempt, and can wait until it is stored.
@@ -217,6 +250,12 @@ func NewLocalServiceHandler(svc LocalServiceHandler, opts ...connect.HandlerOpti
 		svc.GetCard,
 		connect.WithSchema(localServiceMethods.ByName("GetCard")),
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	localServiceReportAppPerformanceHandler := connect.NewUnaryHandler(
+		LocalServiceReportAppPerformanceProcedure,
+		svc.ReportAppPerformance,
+		connect.WithSchema(localServiceMethods.ByName("ReportAppPerformance")),
 		connect.WithHandlerOptions(opts...),
 	)
 	localServiceStatusHandler := connect.NewUnaryHandler(
@@ -254,6 +293,8 @@ func NewLocalServiceHandler(svc LocalServiceHandler, opts ...connect.HandlerOpti
 			localServiceAwardStampsHandler.ServeHTTP(w, r)
 		case LocalServiceGetCardProcedure:
 			localServiceGetCardHandler.ServeHTTP(w, r)
+		case LocalServiceReportAppPerformanceProcedure:
+			localServiceReportAppPerformanceHandler.ServeHTTP(w, r)
 		case LocalServiceStatusProcedure:
 			localServiceStatusHandler.ServeHTTP(w, r)
 		case LocalServiceFlushProcedure:
@@ -281,6 +322,10 @@ func (UnimplementedLocalServiceHandler) AwardStamps(context.Context, *connect.Re
 
 func (UnimplementedLocalServiceHandler) GetCard(context.Context, *connect.Request[wire.GetCardRequest]) (*connect.Response[wire.GetCardResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.GetCard is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) ReportAppPerformance(context.Context, *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.ReportAppPerformance is not implemented"))
 }
 
 func (UnimplementedLocalServiceHandler) Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error) {
