@@ -52,6 +52,7 @@ var floors = map[string]int{
 	"uplink/packing":          1,
 	"uplink/pkcs7":            1,
 	"uplink/preface":          1,
+	"uplink/sketch":           1,
 	"uplink/wire":             1,
 	"uplink/wire/wireconnect": 1,
 }
