@@ -41,6 +41,11 @@ type Profile struct {
 	SysRoot string
 	// ProcRoot is where procfs is mounted. Empty means /proc.
 	ProcRoot string
+	// Root is the directory that has etc/resolv.conf and run. Empty means /.
+	Root string
+	// Addresses returns the addresses of each interface by its name, with the lengths of their prefixes ("192.168.1.20/24").
+	// Nil means that the kernel is asked.
+	Addresses func() (map[string][]string, error)
 	// DataPath is a file or directory on the file system whose space is to be watched. Empty means /.
 	DataPath string
 	// Batteries are batteries beside those that the kernel lists. They need not be there yet.
@@ -70,6 +75,7 @@ type Profile struct {
 // Board is the terminal's hardware. It is safe for concurrent use.
 type Board struct {
 	machine  *machine
+	network  *networking
 	power    *PowerSupply
 	drivers  []batteryDriver
 	modems   *modems
@@ -98,6 +104,7 @@ func Open(p Profile) *Board {
 	power := NewPowerSupply(sysfs(p.SysRoot))
 	b := &Board{
 		machine: newMachine(p),
+		network: newNetwork(p),
 		power:   power,
 		drivers: []batteryDriver{
 			{kernelDriver, power.Batteries},
