@@ -121,16 +121,8 @@ func request(chip int, offset uint32, pin Pin, edges uint64) (*kernelLine, error
 // Read asks the kernel for the level.
 func (l *kernelLine) Read() (bool, error) {
 	values := gpioValues{mask: 1}
-	raw, err := l.file.SyscallConn()
-	if err != nil {
-		return false, ErrGone
-	}
-	var failed error
-	err = raw.Control(func(fd uintptr) { failed = ioctlAt(int(fd), gpioGetValues, unsafe.Pointer(&values)) })
-	if err = errors.Join(err, failed); err != nil {
-		return false, lineError(err)
-	}
-	return values.bits&1 == 1, nil
+	err := l.control(func(fd int) error { return ioctlAt(fd, gpioGetValues, unsafe.Pointer(&values)) })
+	return values.bits&1 == 1, err
 }
 
 // Wait reads the events that the kernel kept. Which edge each was is not asked: the level tells.
@@ -159,22 +151,33 @@ func (l *kernelLine) Wait(ctx context.Context, timeout time.Duration) (bool, err
 
 // drain reads the events that are there.
 func (l *kernelLine) drain() (bool, error) {
+	waiting := true
+	err := l.control(func(fd int) error {
+		var events [lineEvents * gpioEventSize]byte
+		_, err := retry(func() (int, error) { return unix.Read(fd, events[:]) })
+		if errors.Is(err, unix.EAGAIN) {
+			waiting, err = false, nil
+		}
+		return err
+	})
+	return waiting && err == nil, err
+}
+
+// control calls ask with the line's descriptor, and returns one of the sentinels for its error. The line is gone when it was
+// closed.
+func (l *kernelLine) control(ask func(fd int) error) error {
 	raw, err := l.file.SyscallConn()
 	if err != nil {
-		return false, ErrGone
+		return ErrGone
 	}
 	var failed error
-	err = raw.Control(func(fd uintptr) {
-		var events [lineEvents * gpioEventSize]byte
-		_, failed = retry(func() (int, error) { return unix.Read(int(fd), events[:]) })
-	})
-	switch err = errors.Join(err, failed); {
-	case err == nil:
-		return true, nil
-	case errors.Is(err, unix.EAGAIN):
-		return false, nil
+	if err := raw.Control(func(fd uintptr) { failed = ask(int(fd)) }); err != nil {
+		return ErrGone // Control fails for no other reason than that the file was closed
 	}
-	return false, lineError(err)
+	if failed != nil {
+		return lineError(failed)
+	}
+	return nil
 }
 
 // poll looks at the line from time to time.
