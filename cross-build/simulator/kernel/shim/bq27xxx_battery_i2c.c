@@ -1,0 +1,2 @@
+#include "shim.h"
+#include "../source/bq27xxx_battery_i2c.c"

@@ -1,0 +1,2 @@
+#include "shim.h"
+#include "../source/max17040_battery.c"
