@@ -94,6 +94,8 @@ type TelemetryConfig struct {
 	AppEvery     Duration `toml:"app_every" comment:"The agent's own process, 1s to 24h."`
 	BlockEvery   Duration `toml:"block_every" comment:"Pause between blocks of readings, 1s to 1h. A block costs some 350 bytes beside its readings: 6m keeps an idle day under 100 KB."`
 	BlockOffline Duration `toml:"block_every_offline" comment:"The same while readings can't be sent or are held, 1s to 24h, at least block_every: 15m halves their bytes."`
+	SlowBelow    uint32   `toml:"slow_below_percent" comment:"Charge at which a battery in use runs down, 0 to 100 percent: from then on everything is read less often, by up to four times and at least once an hour. What is told at once still is. 0 means never."`
+	FastFor      Duration `toml:"fast_for" comment:"How long what something is wrong with is read more often, by up to four times and at most every 5s, 0s to 24h; 0s: never. Begun anew when something else goes wrong, six times in a row and then once in 4h."`
 	Jitter       float64  `toml:"jitter" comment:"How late a reading may be, as a part of the time until the next one, 0.0 to 0.5: random, so that a fleet does not report in step."`
 }
 
@@ -147,6 +149,8 @@ func defaultConfig() Config {
 			AppEvery:     Duration{5 * time.Minute},
 			BlockEvery:   Duration{6 * time.Minute},
 			BlockOffline: Duration{15 * time.Minute},
+			SlowBelow:    20,
+			FastFor:      Duration{15 * time.Minute},
 			Jitter:       0.1,
 		},
 		Loyalty: LoyaltyConfig{
@@ -223,6 +227,8 @@ func (c *Config) check(ck *checker) {
 	ck.duration("telemetry.app_every", t.AppEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.block_every", t.BlockEvery, time.Second, time.Hour)
 	ck.duration("telemetry.block_every_offline", t.BlockOffline, time.Second, 24*time.Hour)
+	ck.integer("telemetry.slow_below_percent", int64(t.SlowBelow), 0, 100)
+	ck.duration("telemetry.fast_for", t.FastFor, 0, 24*time.Hour)
 	ck.that(t.Jitter >= 0 && t.Jitter <= 0.5, "telemetry.jitter", "want 0.0 to 0.5")
 
 	l := c.Loyalty

@@ -110,23 +110,17 @@ func (a *agent) build() error {
 		return errors.Join(err, a.queue.Close())
 	}
 	a.board = hal.Open(a.profile())
-	a.collector = collect.New(collect.Options{
-		Board: a.board, Clock: a.clock, Guard: a.guard, Sink: a.queue,
-		Version:           a.version.Version,
-		BatteryEvery:      cfg.Telemetry.BatteryEvery.Duration,
-		HostEvery:         cfg.Telemetry.HostEvery.Duration,
-		ModemEvery:        cfg.Telemetry.ModemEvery.Duration,
-		AppEvery:          cfg.Telemetry.AppEvery.Duration,
-		NetworkEvery:      cfg.Telemetry.NetworkEvery.Duration,
-		Jitter:            cfg.Telemetry.Jitter,
-		BlockEvery:        cfg.Telemetry.BlockEvery.Duration,
-		UnawaitedEvery:    cfg.Telemetry.BlockOffline.Duration,
-		Awaited:           a.awaited,
-		SpillBelowPercent: cfg.Queue.SpillBelow,
-		Audit:             a.audit,
-		Violated:          a.violated,
-		Log:               a.log.With().Str("part", "collect").Logger(),
-	})
+	collecting := collectOptions(cfg)
+	collecting.Board, collecting.Clock, collecting.Guard, collecting.Sink = a.board, a.clock, a.guard, a.queue
+	collecting.Version = a.version.Version
+	collecting.Awaited = a.awaited
+	if cfg.Uplink.Backend != "" {
+		collecting.Online = a.uplink.Online
+	}
+	collecting.Audit = a.audit
+	collecting.Violated = a.violated
+	collecting.Log = a.log.With().Str("part", "collect").Logger()
+	a.collector = collect.New(collecting)
 	a.api, err = localapi.Listen(localapi.Options{
 		Socket:    cfg.Local.Socket,
 		POSUIDs:   cfg.Local.POSUIDs,

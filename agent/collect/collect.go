@@ -56,6 +56,16 @@ type Options struct {
 	// SpillBelowPercent is the charge at which a battery that is in use is nearly empty: from then on readings are not
 	// left in memory. Percent, 0 to 100; 0 means never.
 	SpillBelowPercent uint32
+	// SlowBelowPercent is the charge at which a battery that is in use runs down: from then on the terminal is read less
+	// often, by up to four times and at least once an hour. What is told at once still is. Percent, 0 to 100; 0 means never.
+	SlowBelowPercent uint32
+	// FastFor is how long what something is wrong with is read more often, by up to four times and at most every five
+	// seconds. It is begun anew when something else goes wrong, six times in a row and then once in four hours. Zero means
+	// never.
+	FastFor time.Duration
+	// Online reports whether the backend can be reached, and must return soon. That it can't be for long is something wrong.
+	// Nil means always.
+	Online func() bool
 
 	// Audit records a security event: what the tamper switch does. It may take as long as the disk does. Nil means that
 	// nobody wants to know.
@@ -75,6 +85,7 @@ type Collector struct {
 	parts  partWatch
 	urgent allowance
 	low    lowWatch
+	pace   paceWatch
 	looked time.Time // when the batteries were looked at last
 	modems modemWatch
 
@@ -108,6 +119,9 @@ func New(opts Options) *Collector {
 	if opts.Awaited == nil {
 		opts.Awaited = func() bool { return true }
 	}
+	if opts.Online == nil {
+		opts.Online = func() bool { return true }
+	}
 	if opts.Audit == nil {
 		opts.Audit = func(*wire.Audit) {}
 	}
@@ -117,7 +131,8 @@ func New(opts Options) *Collector {
 	return &Collector{
 		opts:   opts,
 		power:  make(powerWatch),
-		parts:  partWatch{absent: make(map[string]int)},
+		parts:  newPartWatch(),
+		pace:   newPaceWatch(opts.SlowBelowPercent, opts.FastFor),
 		urgent: allowance{every: opts.BlockEvery},
 		modems: make(modemWatch),
 		modem:  newModemReader(),

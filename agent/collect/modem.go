@@ -93,6 +93,7 @@ func (c *Collector) modemSeen(readings []*wire.Modem) (seen sight) {
 	now := time.Now()
 	due := c.modemDue
 	c.modemDue = false
+	c.pace.found = judgeModems(c.pace.found, readings)
 	for _, r := range readings {
 		news := c.modems.news(r)
 		atOnce := news && c.urgent.take(now)

@@ -49,6 +49,7 @@ func (w powerWatch) remember(reading *wire.Battery) {
 
 // sight is what a look at the batteries found.
 type sight struct {
+	looked   bool // at the batteries, to the end
 	readings []*wire.Battery
 	events   []*wire.Event // to be recorded, without a clock
 	urgent   bool          // to be told at once
@@ -63,7 +64,7 @@ func (c *Collector) look(ctx context.Context, due bool) (seen sight) {
 	if ctx.Err() != nil {
 		return seen
 	}
-	seen.readings = readings
+	seen.looked, seen.readings = true, readings
 	for _, reading := range readings {
 		news := c.power.news(reading)
 		atOnce := news && c.urgent.take(now)
@@ -86,6 +87,9 @@ func (c *Collector) look(ctx context.Context, due bool) (seen sight) {
 // act hands over what is to be told at once, and looks after readings in memory when a battery runs down.
 func (c *Collector) act(ctx context.Context, seen sight) {
 	c.tellUrgent(seen.urgent)
+	if seen.looked {
+		c.judgeLook(seen.readings)
+	}
 	c.saveWhenLow(ctx, time.Now(), seen.readings)
 }
 
