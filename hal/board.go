@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/stampd/stampd/hal/at"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -62,6 +63,8 @@ type Profile struct {
 	// Modem is the path of a modem's AT port, ModemAuto or ModemOff. Empty means ModemOff. While ModemManager is on the
 	// system bus the modems are its own, and no port is opened.
 	Modem string
+	// OpenModem opens the modem's port, for modems that are on no tty. Nil means the path of Modem, which is but a name else.
+	OpenModem func() (at.Stream, error)
 	// ModemBaud is the rate of that port. Zero means 115,200; over USB any will do.
 	ModemBaud int
 	// ModemProfile is the name of the modem's profile in package cellular. Empty means that the modem is asked.

@@ -103,8 +103,10 @@ func (m *modems) atOptions() ATOptions {
 	if p.Modem != ModemAuto {
 		o.Name = cleanName(filepath.Base(p.Modem))
 		o.Name = o.Name[:min(len(o.Name), maxText-len(modemPrefix))]
-		o.Open = func() (at.Stream, error) { return at.OpenSerial(p.Modem, baud) }
-		o.Watch = func() (<-chan struct{}, func(), error) { return at.WatchPath(p.Modem) }
+		if o.Open = p.OpenModem; o.Open == nil {
+			o.Open = func() (at.Stream, error) { return at.OpenSerial(p.Modem, baud) }
+			o.Watch = func() (<-chan struct{}, func(), error) { return at.WatchPath(p.Modem) }
+		}
 		return o
 	}
 	port := modemPort{sys: sysfs(p.SysRoot), dev: p.DevRoot}
