@@ -26,6 +26,7 @@ func (s *session) sendBatch(c *cursor) (bool, error) {
 			batch.Packed, batch.Records = packed, nil
 		}
 	}
+	s.announce(c.id.Lane, message)
 	s.owing.Lock()
 	c.depart(end)
 	s.stall.Reset(s.StallAfter)
@@ -35,6 +36,15 @@ func (s *session) sendBatch(c *cursor) (bool, error) {
 		return false, err
 	}
 	return true, nil
+}
+
+// announce says what the next message is for.
+func (s *session) announce(lane buffer.Lane, message *wire.ToBackend) {
+	what := forTelemetry
+	if lane == buffer.Ledger {
+		what, s.keeper.paid = forLedger, true
+	}
+	s.secure.sort.announce(what, proto.Size(message))
 }
 
 // nextBatch returns what comes next of one lane, or nil when nothing does, or when the queue can't be read.

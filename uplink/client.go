@@ -14,10 +14,10 @@ import (
 // Client keeps the stream to the backend. It is safe for concurrent use.
 type Client struct {
 	Options
-	meter     meter
-	tickets   tickets
-	allowance allowance
-	hurry     chan struct{} // asks for an attempt now
+	meter   meter
+	keeper  keeper // belongs to the goroutine that sends
+	tickets tickets
+	hurry   chan struct{} // asks for an attempt now
 
 	mu       sync.Mutex // guards everything below
 	state    wire.UplinkState
@@ -26,6 +26,7 @@ type Client struct {
 	nextTry  time.Time
 	lastAck  time.Time
 	connects uint64
+	steps    steps                    // how long the last ones took
 	progress chan struct{}            // closed and replaced at each ack
 	furthest map[buffer.LaneID]uint64 // the last record of each lane that an ack was ever had for
 	advances uint64                   // acks that covered records beyond that
@@ -46,10 +47,13 @@ func New(o Options) *Client {
 	if o.Backend == "" {
 		state = wire.UplinkState_UPLINK_STATE_DISABLED
 	}
-	return &Client{
-		Options: o, hurry: make(chan struct{}, 1), state: state, progress: make(chan struct{}),
+	c := &Client{
+		Options: o, keeper: keeper{saved: time.Now()}, hurry: make(chan struct{}, 1), state: state, progress: make(chan struct{}),
 		furthest: map[buffer.LaneID]uint64{}, apart: map[buffer.LaneID]uint64{}, alarmed: map[alarm]bool{},
 	}
+	c.meter.now = c.instant
+	c.loadTraffic()
+	return c
 }
 
 // settledAfter is how long a session must live, or be acknowledged new records, for the next failure to count as the first.
@@ -63,6 +67,7 @@ func (c *Client) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
+	defer c.saveTraffic()
 	backoff := backoff{min: c.BackoffMin, max: c.BackoffMax}
 	c.pause(ctx, rand.N(max(c.FirstContactSpread, 1)))
 	for ctx.Err() == nil {

@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"fmt"
 	"net"
+	"sync"
 	"syscall"
 	"time"
 
@@ -38,40 +39,46 @@ func (c *Client) dial(ctx context.Context, cfg *tls.Config) (*secureConn, error)
 	if err != nil {
 		return nil, dialFailure(who, address, err)
 	}
-	var conn net.Conn = &meteredConn{Conn: dialled, meter: &c.meter}
-	closing := conn
+	metered := c.meter.counted(dialled)
+	var conn net.Conn = metered
 	if proxy.url != nil {
 		c.reached(wire.UplinkStage_UPLINK_STAGE_PROXY)
 		if conn, err = proxy.tunnel(ctx, conn, c.Backend, c.ProxyCA); err != nil {
-			_ = closing.Close()
+			_ = metered.Close()
 			return nil, err
 		}
 	}
 	c.reached(wire.UplinkStage_UPLINK_STAGE_TLS)
 	cfg.NextProtos = []string{"h2"}
 	secure := tls.Client(conn, cfg)
+	begun := time.Now()
 	if err := secure.HandshakeContext(ctx); err != nil {
-		_ = closing.Close()
+		_ = metered.Close()
 		return nil, handshakeFailure(theBackend, cfg.ServerName, c.TLS.CA, cfg.Time(), err)
 	}
+	c.took(func(s *steps) { s.handshake = milliseconds(time.Since(begun)) })
 	if secure.ConnectionState().NegotiatedProtocol != "h2" {
-		_ = closing.Close()
+		_ = metered.Close()
 		return nil, &Failure{
 			Stage: wire.UplinkStage_UPLINK_STAGE_TLS, Problem: "the backend does not speak HTTP/2",
 			Remedy: "what ends TLS in front of the backend must offer h2 in ALPN",
 		}
 	}
-	return newSecureConn(secure), nil
+	return newSecureConn(secure, metered), nil
 }
 
 // connect looks the host up and connects to the first of its addresses that answers, of both families (RFC 8305).
 func (c *Client) connect(ctx context.Context, address string) (net.Conn, error) {
 	c.reached(wire.UplinkStage_UPLINK_STAGE_DNS)
+	begun := time.Now()
+	var once sync.Once // two addresses are tried at a time
+	var named time.Time
 	d := net.Dialer{
 		Timeout:         dialTimeout,
 		Resolver:        c.Resolver,
 		KeepAliveConfig: net.KeepAliveConfig{Enable: false}, // gRPC probes the link, as often as configured
 		ControlContext: func(context.Context, string, string, syscall.RawConn) error {
+			once.Do(func() { named = time.Now() })
 			c.reached(wire.UplinkStage_UPLINK_STAGE_TCP) // the name is known
 			return nil
 		},
@@ -80,5 +87,24 @@ func (c *Client) connect(ctx context.Context, address string) (net.Conn, error) 
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect: %w", err)
 	}
+	once.Do(func() { named = begun })
+	c.took(func(s *steps) {
+		s.resolve, s.connect = milliseconds(named.Sub(begun)), milliseconds(time.Since(named))
+		if host, _, _ := net.SplitHostPort(address); net.ParseIP(host) != nil {
+			s.resolve = nil
+		}
+	})
 	return conn, nil
 }
+
+// steps is how long each step to the backend took when it was last done, in milliseconds; nil when it never was.
+type steps struct{ resolve, connect, handshake *uint32 }
+
+// took notes how long a step has taken.
+func (c *Client) took(note func(*steps)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	note(&c.steps)
+}
+
+func milliseconds(d time.Duration) *uint32 { return new(uint32(d.Milliseconds())) }

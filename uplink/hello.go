@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/uplink/wire"
@@ -31,7 +32,9 @@ func (s *session) open(ctx context.Context, conn *grpc.ClientConn) error {
 	}
 	s.named(states)
 	s.tell(hello)
-	if err := stream.Send(&wire.ToBackend{Message: &wire.ToBackend_Hello{Hello: hello}}); err != nil {
+	greeting := &wire.ToBackend{Message: &wire.ToBackend_Hello{Hello: hello}}
+	s.secure.sort.announce(forOverhead, proto.Size(greeting))
+	if err := stream.Send(greeting); err != nil {
 		_, err = stream.Recv() // it has the reason
 		return err
 	}

@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"sync"
 	"time"
 
 	"github.com/stampd/stampd/uplink/wire"
@@ -16,28 +15,12 @@ const (
 )
 
 const (
-	// day is how long telemetry that is out of room waits when nobody knows what time it is.
+	// day is how long a day lasts when nobody knows what time it is.
 	day = 24 * time.Hour
 	// farthest is how far off the next window can be: one that lies in the hour that a change to summer time leaves out
 	// comes two days later.
 	farthest = 50 * time.Hour
 )
-
-// allowance is how many bytes telemetry may still cost today.
-type allowance struct {
-	mu    sync.Mutex // guards everything below
-	date  string     // of which used is; empty while no clock is known
-	begun time.Time  // when it was begun; by the monotonic clock
-	used  int64      // bytes
-	full  bool       // what comes next does not fit
-}
-
-// today begins a new day when there is one. The lock is held.
-func (a *allowance) today(date string) {
-	if a.begun.IsZero() || date != a.date || date == "" && time.Since(a.begun) >= day {
-		a.date, a.begun, a.used, a.full = date, time.Now(), 0, false
-	}
-}
 
 // costOf returns about how many bytes a message of the given size costs on the wire, its ack included.
 func costOf(size int) int64 { return int64(size + size/mtu*segmentCost + batchCost) }
@@ -77,9 +60,9 @@ func (c *Client) held(within time.Duration) (why wire.TelemetryHold, wait time.D
 		return wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED, 0
 	}
 	if !known {
-		c.allowance.mu.Lock()
-		defer c.allowance.mu.Unlock()
-		return wire.TelemetryHold_TELEMETRY_HOLD_LIMIT, max(min(time.Until(c.allowance.begun.Add(day)), within), time.Second)
+		c.meter.mu.Lock()
+		defer c.meter.mu.Unlock()
+		return wire.TelemetryHold_TELEMETRY_HOLD_LIMIT, max(min(c.meter.calendar.untilNext(c.instant()), within), time.Second)
 	}
 	date := now.Format(time.DateOnly)
 	return wire.TelemetryHold_TELEMETRY_HOLD_LIMIT, untilFirst(now, within, func(t time.Time) bool {
@@ -92,22 +75,24 @@ func (c *Client) room() (bytes int64, limited bool) {
 	if c.TelemetryPerDay == 0 {
 		return 0, false
 	}
-	c.allowance.mu.Lock()
-	defer c.allowance.mu.Unlock()
-	c.allowance.today(c.date())
-	if c.allowance.full {
+	c.meter.mu.Lock()
+	defer c.meter.mu.Unlock()
+	used := c.meter.calendar.cost(c.instant())
+	if c.meter.calendar.full {
 		return 0, true
 	}
-	return c.TelemetryPerDay - c.allowance.used, true
+	return c.TelemetryPerDay - used, true
 }
 
-// date returns today's date, or nothing while no clock is known.
-func (c *Client) date() string {
+// instant returns what time it is for those who count by day.
+func (c *Client) instant() instant {
 	now, known := c.clockTime()
-	if !known {
-		return ""
+	var i instant
+	if known {
+		i.date = now.Format(time.DateOnly)
 	}
-	return now.Format(time.DateOnly)
+	i.boot, i.known = c.Clock.SinceBoot()
+	return i
 }
 
 // spend takes the cost of a message of telemetry from what is left of today, and reports whether it may go. The first
@@ -116,15 +101,15 @@ func (c *Client) spend(size int) bool {
 	if c.TelemetryPerDay == 0 {
 		return true
 	}
-	c.allowance.mu.Lock()
-	defer c.allowance.mu.Unlock()
-	c.allowance.today(c.date())
-	cost := costOf(size)
-	if c.allowance.used > 0 && c.allowance.used+cost > c.TelemetryPerDay {
-		c.allowance.full = true
+	c.meter.mu.Lock()
+	defer c.meter.mu.Unlock()
+	now, cost := c.instant(), costOf(size)
+	used := c.meter.calendar.cost(now)
+	if used > 0 && used+cost > c.TelemetryPerDay {
+		c.meter.calendar.full = true
 		return false
 	}
-	c.allowance.used += cost
+	c.meter.calendar.today(now).cost += cost
 	return true
 }
 
@@ -133,8 +118,7 @@ func (c *Client) spent() *uint64 {
 	if c.TelemetryPerDay == 0 {
 		return nil
 	}
-	c.allowance.mu.Lock()
-	defer c.allowance.mu.Unlock()
-	c.allowance.today(c.date())
-	return new(uint64(c.allowance.used))
+	c.meter.mu.Lock()
+	defer c.meter.mu.Unlock()
+	return new(uint64(c.meter.calendar.cost(c.instant())))
 }

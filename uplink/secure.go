@@ -18,6 +18,7 @@ import (
 type secureConn struct {
 	*tls.Conn
 	out   *preface.Writer
+	sort  *sorter // below out
 	taken atomic.Bool
 
 	mu      sync.Mutex // guards everything below
@@ -25,8 +26,10 @@ type secureConn struct {
 	lastErr error
 }
 
-func newSecureConn(conn *tls.Conn) *secureConn {
-	return &secureConn{Conn: conn, out: preface.New(conn)}
+// newSecureConn returns conn, which goes over metered.
+func newSecureConn(conn *tls.Conn, metered *meteredConn) *secureConn {
+	sort := newSorter(conn, metered)
+	return &secureConn{Conn: conn, out: preface.New(sort), sort: sort}
 }
 
 // errTaken means that gRPC wants to connect again, which is the client's to decide.

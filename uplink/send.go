@@ -30,6 +30,7 @@ func (s *session) send(ctx context.Context) error {
 		if sent {
 			continue
 		}
+		s.keepTraffic()
 		if s.idle() && s.outdated(hold) {
 			return errNewLane
 		}

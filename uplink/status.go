@@ -19,16 +19,16 @@ func (c *Client) Status() *wire.UplinkStatus {
 	s := &wire.UplinkStatus{
 		Backend:             c.Backend,
 		Proxy:               c.Proxy.String(),
-		SentBytes:           c.meter.sent.Load(),
-		ReceivedBytes:       c.meter.received.Load(),
 		TelemetryBytesToday: c.spent(),
 	}
+	c.meter.tell(s)
 	if hold, wait := c.held(farthest); hold != wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED {
 		s.Hold, s.HeldForMs = hold, new(wait.Milliseconds())
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s.State, s.Connects = c.state, c.connects
+	s.ResolveMs, s.ConnectMs, s.HandshakeMs = c.steps.resolve, c.steps.connect, c.steps.handshake
 	switch {
 	case c.lastErr != nil:
 		s.LastError, s.Hint = c.lastErr.Error(), hintOf(c.lastErr)

@@ -39,6 +39,8 @@ type Options struct {
 	TelemetryPerDay int64          // bytes that telemetry may cost in a day, about; 0 means any
 	Zone            *time.Location // of the window and the day; nil means the system's
 
+	TrafficFile string // what was sent and received by day is kept there over a restart; empty means nowhere
+
 	Proxy    Proxy         // on the way to the backend; the zero Proxy is none
 	ProxyCA  string        // PEM file of the authorities of an https proxy; empty means the system's
 	Resolver *net.Resolver // looks names up; nil means the system's
