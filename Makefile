@@ -20,7 +20,7 @@ SMALL   = $(RELEASE) -tags grpcnotrace,nethttpomithttp2 -gcflags=all=-l $(HOT:%=
 GOTEST   = $(GO) test -json -count=1 -timeout 5m
 TALLY    = | $(GO) run ./.ci/tally
 LINT     = $(GO) tool -modfile=.ci/lint.mod golangci-lint
-ARM_PKGS = ./buffer/... ./hal/cellular/... ./loyalty/... ./pci/... ./uplink/block/... ./uplink/packing/... ./uplink/wire/...
+ARM_PKGS = ./buffer/... ./hal/cellular/... ./loyalty/... ./pci/... ./uplink/block/... ./uplink/packing/... ./uplink/sketch/... ./uplink/wire/...
 
 .PHONY: help build demo chaos test setup generated vet lint race faults fips arm-test cross bench microbench fuzz proto clean
 

@@ -3,58 +3,60 @@ package hal
 import (
 	"context"
 	"fmt"
-	"math"
+	"io/fs"
 	"os"
-
-	"github.com/shirou/gopsutil/v3/host"
-	"github.com/shirou/gopsutil/v3/process"
+	"strconv"
 
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// application reads how one process performs, by gopsutil from /proc/<pid>. Each source fails on its own; the error is
-// ErrGone when there is no such process.
-func (m *machine) application(ctx context.Context, name string, pid int) (*wire.AppPerformance, error) {
-	ctx = m.rooted(ctx)
-	p, err := process.NewProcessWithContext(ctx, int32(pid))
+// application reads how one process performs, from <proc>/<pid>. What can't be read of it stays unset; the error is ErrGone
+// when there is no such process.
+func (m *machine) application(_ context.Context, name string, pid int) (*wire.AppPerformance, error) {
+	proc := sysfs(m.procRoot)
+	p, err := readProcess(proc, pid)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read process %d: %w", pid, ErrGone)
 	}
 	reading := &wire.AppPerformance{App: cleanName(name)}
-	if memory, err := p.MemoryInfoWithContext(ctx); err == nil {
-		reading.RssBytes = &memory.RSS
-	}
-	if times, err := p.TimesWithContext(ctx); err == nil {
-		reading.CpuMs = new(uint64(math.Round(1000 * (times.User + times.System))))
-	}
-	if threads, err := p.NumThreadsWithContext(ctx); err == nil && threads > 0 {
-		reading.Threads = new(uint32(threads))
-	}
-	if files, err := p.NumFDsWithContext(ctx); err == nil && files >= 0 {
-		if pid == os.Getpid() {
-			files-- // the directory that counting them opens
-		}
-		reading.OpenFiles = new(uint32(files))
-	}
-	reading.UptimeSeconds = uptimeOf(ctx, p)
+	addUp(reading, proc, []task{p})
 	return reading, nil
 }
 
-// uptimeOf returns the seconds since a process started, or nil. Both times are made by gopsutil from the same wall
-// clock, so that setting the date does not change the difference; it is right to two seconds.
-func uptimeOf(ctx context.Context, p *process.Process) *uint64 {
-	started, err := p.CreateTimeWithContext(ctx)
+// addUp puts what processes use into a reading. There must be one, and the oldest must be the first.
+func addUp(reading *wire.AppPerformance, proc fs.FS, of []task) {
+	var rss, cpu uint64
+	var threads uint32
+	files := new(uint32)
+	for _, p := range of {
+		rss, cpu, threads = rss+p.rss, cpu+p.cpu, threads+p.threads
+		if n, known := openFiles(proc, p.pid); known && files != nil {
+			*files += n
+		} else {
+			files = nil // some of them are another user's
+		}
+	}
+	if rss > 0 { // the kernel counts on each processor apart, and what it has not added up yet of a small one can be all of it
+		reading.RssBytes = new(min(rss, maxCounter))
+	}
+	reading.CpuMs, reading.OpenFiles = new(min(cpu, maxCounter)), files
+	if threads > 0 {
+		reading.Threads = &threads
+	}
+	if boot, known := sinceBoot(); known {
+		reading.UptimeSeconds = new(uint64(max(0, boot-of[0].started).Seconds()))
+	}
+}
+
+// openFiles counts the open files of a process. Only its own user and root may.
+func openFiles(proc fs.FS, pid int) (count uint32, known bool) {
+	entries, err := fs.ReadDir(proc, strconv.Itoa(pid)+"/fd")
 	if err != nil {
-		return nil
+		return 0, false
 	}
-	booted, err := host.BootTimeWithContext(ctx)
-	if err != nil {
-		return nil
+	n := len(entries)
+	if pid == os.Getpid() {
+		n-- // the directory that counting them opens
 	}
-	sinceBoot, known := sinceBoot()
-	uptime := sinceBoot.Milliseconds() - (started - int64(booted)*1000)
-	if !known {
-		return nil
-	}
-	return new(uint64(max(0, uptime) / 1000))
+	return uint32(max(0, n)), true
 }

@@ -71,6 +71,8 @@ type Profile struct {
 	ModemProfile string
 	// SystemBus is the D-Bus address of the system bus, or NoBus. Empty means where it always is.
 	SystemBus string
+	// Apps are the applications that Board.Apps reads: up to MaxApps, whose names differ.
+	Apps []App
 	// DevRoot is where device nodes are. Empty means /dev.
 	DevRoot string
 }

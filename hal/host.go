@@ -30,6 +30,8 @@ var errUnknown = errors.New("unknown")
 type machine struct {
 	procRoot, sysRoot, dataPath string
 
+	apps    []*appWatch
+	watched *bounded[[]*wire.AppPerformance]
 	sources *bounded[fill]
 	links   *bounded[[]*wire.NetworkInterface]
 	reset   wire.ResetReason // once it is known; touched only by the source "reset", as is asked
@@ -41,11 +43,16 @@ type machine struct {
 type fill func(*wire.Host)
 
 func newMachine(p Profile) *machine {
-	return &machine{
+	m := &machine{
 		procRoot: p.ProcRoot, sysRoot: p.SysRoot, dataPath: p.DataPath,
+		watched: newBounded[[]*wire.AppPerformance](hostLimit),
 		sources: newBounded[fill](hostLimit),
 		links:   newBounded[[]*wire.NetworkInterface](hostLimit),
 	}
+	for _, app := range p.Apps {
+		m.apps = append(m.apps, &appWatch{App: app})
+	}
+	return m
 }
 
 // read returns a reading, and the names of the sources that it had to do without.
