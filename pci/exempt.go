@@ -105,8 +105,10 @@ func sketchBytes(v protoreflect.Value) bool {
 	return bucket <= lastBucket && counted == sum
 }
 
-// phoneText is the shape of a phone number in E.164.
-func phoneText(v protoreflect.Value) bool { return isE164(v.String()) }
+// phoneText is the shape of a phone number in E.164, perhaps with separators between its digits.
+func phoneText(v protoreflect.Value) bool {
+	return isE164(strings.NewReplacer(" ", "", "-", "", ".", "", "(", "", ")", "").Replace(v.String()))
+}
 
 // iccidText is the shape of the number of a SIM that is not digits alone: 20 characters that begin with 89 and the number of
 // a country and an issuer, after which the account number begins with a hexadecimal digit from A on. No more than 14

@@ -133,15 +133,17 @@ func TestCheckRefuses(t *testing.T) {
 
 func TestCheckAcceptsNumbersThatAreNoCards(t *testing.T) {
 	for name, m := range map[string]proto.Message{
-		"13 digits in free text":  &wire.Payment{OrderRef: "4222222222222"},
-		"largest amount":          &wire.Payment{AmountMinor: 1_000_000_000_000},
-		"smallest integer":        &wire.Battery{CurrentUa: proto.Int64(math.MinInt64)},
-		"largest integer":         &wire.Host{MemoryTotalBytes: proto.Uint64(math.MaxUint64)},
-		"a phone of 14 digits":    &wire.GetCardRequest{Phone: "+62821234567893"},
-		"infinity":                structpb.NewNumberValue(math.Inf(1)),
-		"no number":               structpb.NewNumberValue(math.NaN()),
-		"many small integers":     &descriptorpb.FileDescriptorProto{PublicDependency: []int32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}},
-		"boot id that looks like": &wire.Clock{BootId: []byte("\xFE\x9A\x0B\x51\x05\x10\x51\x05\x10\x51\x00\xAD\x01\x02\x03\x04")},
+		"13 digits in free text":     &wire.Payment{OrderRef: "4222222222222"},
+		"largest amount":             &wire.Payment{AmountMinor: 1_000_000_000_000},
+		"smallest integer":           &wire.Battery{CurrentUa: proto.Int64(math.MinInt64)},
+		"largest integer":            &wire.Host{MemoryTotalBytes: proto.Uint64(math.MaxUint64)},
+		"a phone of 14 digits":       &wire.GetCardRequest{Phone: "+62821234567893"},
+		"the same, as it is typed":   &wire.GetCardRequest{Phone: "+62 (821) 2345-6789-3"},
+		"emv whose digits look like": &wire.Payment{Emv: []byte("\x9F\x26\x08\x12\x34\x56\x78\x90\x17\xAB\xCD\x9C\x01\x00")},
+		"infinity":                   structpb.NewNumberValue(math.Inf(1)),
+		"no number":                  structpb.NewNumberValue(math.NaN()),
+		"many small integers":        &descriptorpb.FileDescriptorProto{PublicDependency: []int32{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14}},
+		"boot id that looks like":    &wire.Clock{BootId: []byte("\xFE\x9A\x0B\x51\x05\x10\x51\x05\x10\x51\x00\xAD\x01\x02\x03\x04")},
 	} {
 		if err := pci.NewGuard(nil).Inspect(m); err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -148,7 +148,12 @@ func TestExemptionsAreNarrow(t *testing.T) {
 		"sketch cut short":             &wire.OperationReport{Sketch: []byte("\x01\x10" + strings.Repeat("\x04\x02", 8) + "\x84")},
 		"sketch as text":               &wire.OperationReport{Sketch: []byte("\x014242424242424242")},
 		"phone without plus":           &wire.GetCardRequest{Phone: "62821234567893"},
-		"phone with a space":           &wire.GetCardRequest{Phone: "+62 821234567893"},
+		"phone with a letter":          &wire.GetCardRequest{Phone: "+62 82123456789x 62821234567893"},
+		"phone of two numbers":         &wire.GetCardRequest{Phone: "+62 821-2345-6789-3 62821234567893"},
+		"emv with a track":             &wire.Payment{Emv: []byte("\x57\x0A\x42\x42\x42\x42\x42\x42\x42\x42\xD2\x51")},
+		"emv with a card number":       &wire.Payment{Emv: []byte("\x9F\x37\x04\x01\x02\x03\x04\xDF\x01\x08\x42\x42\x42\x42\x42\x42\x42\x42")},
+		"emv with digits as text":      &wire.Payment{Emv: []byte("\x50\x104242424242424242")},
+		"emv that is none":             &wire.Payment{Emv: []byte("\x9F\x26\x09\x12\x34\x56\x78\x90\x16\xAB\xCD")},
 		"phone of 16 digits":           &wire.AwardStampsRequest{Phone: "+4242424242424242"},
 	} {
 		if err := pci.NewGuard(nil).Inspect(m); err == nil {

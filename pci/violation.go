@@ -10,6 +10,8 @@ const (
 	KindTrack2 = "track2"
 	// KindCVV is a card verification code with its label.
 	KindCVV = "cvv"
+	// KindPIN is a PIN or a PIN block, by its EMV tag.
+	KindPIN = "pin"
 	// KindUnknownFields is data that the schema has no field for, and that therefore can't be checked.
 	KindUnknownFields = "unknown_fields"
 	// KindUncheckable is a message or field that the guard can't look into.

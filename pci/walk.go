@@ -84,6 +84,9 @@ func walkValue(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int)
 	if isMessage(fd) {
 		return walk(v.Message(), depth+1)
 	}
+	if fd.FullName() == emvField {
+		return judgeEMV(v.Bytes())
+	}
 	return judge(fd, v, scanValue(fd, v))
 }
 
