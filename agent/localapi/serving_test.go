@@ -96,7 +96,7 @@ func newOptions(t testing.TB, dir string) Options {
 	}
 	t.Cleanup(func() { _ = q.Close() })
 	guard := pci.NewGuard(nil)
-	up := uplink.New(uplink.Options{Queue: q, Log: zerolog.Nop()})
+	up := uplink.New(uplink.Options{Queue: q, Clock: hal.NewClock("/proc"), Log: zerolog.Nop()})
 	l, err := ledger.New(ledger.Options{
 		Queue:     q,
 		Guard:     guard,

@@ -16,6 +16,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/uplink"
 	"github.com/stampd/stampd/uplink/wire"
 )
@@ -218,7 +219,7 @@ func TestSlowBody(t *testing.T) {
 // TestFlushEndsAtShutdown stops the agent while a caller waits for a backend that there is none of.
 func TestFlushEndsAtShutdown(t *testing.T) {
 	a := startOtherAgent(t, func(o *Options) {
-		o.Uplink = uplink.New(uplink.Options{Queue: o.Queue, Backend: "127.0.0.1:1", Log: zerolog.Nop()})
+		o.Uplink = uplink.New(uplink.Options{Queue: o.Queue, Backend: "127.0.0.1:1", Clock: hal.NewClock("/proc"), Log: zerolog.Nop()})
 	}, func(*Server) {})
 	a.alive(t)
 	c := a.grpc(t)
