@@ -36,5 +36,10 @@ func (a *agent) profile() hal.Profile {
 	p.ModemBaud = cmp.Or(p.ModemBaud, h.ModemBaud)
 	p.ModemProfile = cmp.Or(h.ModemProfile, p.ModemProfile)
 	p.SystemBus = h.SystemBus
+	for _, text := range a.cfg.Telemetry.Apps {
+		if app, err := hal.ParseApp(text); err == nil { // Config.check has said what is wrong with the others
+			p.Apps = append(p.Apps, app)
+		}
+	}
 	return p
 }

@@ -87,16 +87,18 @@ type HardwareConfig struct {
 
 // TelemetryConfig is how often the terminal is read.
 type TelemetryConfig struct {
-	BatteryEvery Duration `toml:"battery_every" comment:"Battery, 1s to 24h, and at once when it is plugged in or out. 2m costs some 4.5 KB a day."`
-	HostEvery    Duration `toml:"host_every" comment:"Processor, memory, disk and network, 1s to 24h. 2m costs some 10 KB a day."`
-	ModemEvery   Duration `toml:"modem_every" comment:"Modem, 1s to 24h, and at once when its registration or its SIM changes. 2m costs some 8.0 KB a day."`
-	NetworkEvery Duration `toml:"network_every" comment:"Network interfaces, 1s to 24h. 30m costs some 1.2 KB a day for each."`
-	AppEvery     Duration `toml:"app_every" comment:"The agent's own process, 1s to 24h. 15m costs some 2.0 KB a day."`
-	BlockEvery   Duration `toml:"block_every" comment:"Pause between blocks of readings, 1s to 1h. 8m costs some 44 KB a day beside the readings, which keeps an idle day under 100 KB."`
-	BlockOffline Duration `toml:"block_every_offline" comment:"The same while readings can't be sent or are held, 1s to 24h, at least block_every. With 15m a whole day offline costs some 25 KB, its readings included."`
-	SlowBelow    uint32   `toml:"slow_below_percent" comment:"Charge at which a battery in use runs down, 0 to 100 percent: from then on everything is read less often, by up to four times and at least once an hour. What is told at once still is. 0 means never."`
-	FastFor      Duration `toml:"fast_for" comment:"How long what something is wrong with is read more often, by up to four times and at most every 5s, 0s to 24h; 0s: never. Begun anew when something else goes wrong, six times in a row and then once in 4h."`
-	Jitter       float64  `toml:"jitter" comment:"How late a reading may be, as a part of the time until the next one, 0.0 to 0.5: random, so that a fleet does not report in step."`
+	BatteryEvery   Duration `toml:"battery_every" comment:"Battery, 1s to 24h, and at once when it is plugged in or out. 2m costs some 4.5 KB a day."`
+	HostEvery      Duration `toml:"host_every" comment:"Processor, memory, disk and network, 1s to 24h. 2m costs some 10 KB a day."`
+	ModemEvery     Duration `toml:"modem_every" comment:"Modem, 1s to 24h, and at once when its registration or its SIM changes. 2m costs some 8.0 KB a day."`
+	NetworkEvery   Duration `toml:"network_every" comment:"Network interfaces, 1s to 24h. 30m costs some 1.2 KB a day for each."`
+	AppEvery       Duration `toml:"app_every" comment:"The agent's own process and the applications of apps, 1s to 24h. 15m costs some 2.0 KB a day."`
+	BlockEvery     Duration `toml:"block_every" comment:"Pause between blocks of readings, 1s to 1h. 8m costs some 44 KB a day beside the readings, which keeps an idle day under 100 KB."`
+	BlockOffline   Duration `toml:"block_every_offline" comment:"The same while readings can't be sent or are held, 1s to 24h, at least block_every. With 15m a whole day offline costs some 25 KB, its readings included."`
+	SlowBelow      uint32   `toml:"slow_below_percent" comment:"Charge at which a battery in use runs down, 0 to 100 percent: from then on everything is read less often, by up to four times and at least once an hour. What is told at once still is. 0 means never."`
+	FastFor        Duration `toml:"fast_for" comment:"How long what something is wrong with is read more often, by up to four times and at most every 5s, 0s to 24h; 0s: never. Begun anew when something else goes wrong, six times in a row and then once in 4h."`
+	Apps           []string `toml:"apps" comment:"Applications to watch, up to 16: \"name:pos\" is every process of that name, \"pidfile:/run/pos.pid\" the one whose id is in that file, \"unit:pos.service\" those of a systemd unit; \"till=name:pos\" is called till."`
+	AppReportEvery Duration `toml:"app_report_every" comment:"Pause between what is told of the durations that applications report, 1s to 24h."`
+	Jitter         float64  `toml:"jitter" comment:"How late a reading may be, as a part of the time until the next one, 0.0 to 0.5: random, so that a fleet does not report in step."`
 }
 
 // LoyaltyConfig is the stamp cards.
@@ -142,16 +144,18 @@ func defaultConfig() Config {
 		},
 		Hardware: HardwareConfig{Board: hal.BoardAuto, SysRoot: "/sys", ProcRoot: "/proc", Modem: hal.ModemAuto, ModemBaud: 115200},
 		Telemetry: TelemetryConfig{
-			BatteryEvery: Duration{2 * time.Minute},
-			HostEvery:    Duration{2 * time.Minute},
-			ModemEvery:   Duration{2 * time.Minute},
-			NetworkEvery: Duration{30 * time.Minute},
-			AppEvery:     Duration{15 * time.Minute},
-			BlockEvery:   Duration{8 * time.Minute},
-			BlockOffline: Duration{15 * time.Minute},
-			SlowBelow:    20,
-			FastFor:      Duration{15 * time.Minute},
-			Jitter:       0.1,
+			BatteryEvery:   Duration{2 * time.Minute},
+			HostEvery:      Duration{2 * time.Minute},
+			ModemEvery:     Duration{2 * time.Minute},
+			NetworkEvery:   Duration{30 * time.Minute},
+			AppEvery:       Duration{15 * time.Minute},
+			BlockEvery:     Duration{8 * time.Minute},
+			BlockOffline:   Duration{15 * time.Minute},
+			SlowBelow:      20,
+			FastFor:        Duration{15 * time.Minute},
+			Apps:           []string{},
+			AppReportEvery: Duration{15 * time.Minute},
+			Jitter:         0.1,
 		},
 		Loyalty: LoyaltyConfig{
 			ProgrammeID:          "stamps",
@@ -229,6 +233,8 @@ func (c *Config) check(ck *checker) {
 	ck.duration("telemetry.block_every_offline", t.BlockOffline, time.Second, 24*time.Hour)
 	ck.integer("telemetry.slow_below_percent", int64(t.SlowBelow), 0, 100)
 	ck.duration("telemetry.fast_for", t.FastFor, 0, 24*time.Hour)
+	ck.apps("telemetry.apps", t.Apps)
+	ck.duration("telemetry.app_report_every", t.AppReportEvery, time.Second, 24*time.Hour)
 	ck.that(t.Jitter >= 0 && t.Jitter <= 0.5, "telemetry.jitter", "want 0.0 to 0.5")
 
 	l := c.Loyalty

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/uplink"
 )
 
@@ -54,6 +55,11 @@ func TestConfigErrors(t *testing.T) {
 		"window as a number":       {goodConfig + "[uplink]\ntelemetry_window = 2", "f.toml:5:1: uplink.telemetry_window: want two times of day, such as \"02:00-05:00\" or \"22:30-04:00\""},
 		"too small a day":          {goodConfig + "[uplink]\ntelemetry_per_day = \"1KiB\"", "f.toml:5:1: uplink.telemetry_per_day: is 1KiB, want 64KiB to 1GiB"},
 		"proxy of no kind":         {goodConfig + "[uplink]\nproxy = \"ftp://u:hunter2@h\"", "f.toml:5:9: uplink.proxy: " + uplink.ErrProxy.Error()},
+		"app of no kind":           {goodConfig + "[telemetry]\napps = [\"name:pos\", \"pos\"]", "f.toml:5:1: telemetry.apps: \"pos\": " + hal.ErrApp.Error()},
+		"app twice":                {goodConfig + "[telemetry]\napps = [\"name:pos\", \"unit:pos.service\"]", "f.toml:5:1: telemetry.apps: \"unit:pos.service\": another is called pos: put a name and = before it"},
+		"app called as the agent":  {goodConfig + "[telemetry]\napps = [\"name:stampd\"]", "f.toml:5:1: telemetry.apps: \"name:stampd\": another is called stampd: put a name and = before it"},
+		"too many apps":            {goodConfig + "[telemetry]\napps = [\"name:" + strings.Join(strings.Split("abcdefghijklmnopq", ""), "\", \"name:") + "\"]", "f.toml:5:1: telemetry.apps: has 17, want up to 16"},
+		"numbers for apps":         {goodConfig + "[telemetry]\napps = [1]", "f.toml:5:9: telemetry.apps: want a list of text, such as [\"name:pos\"]"},
 		"jitter":                   {goodConfig + "[telemetry]\njitter = 0.6", "f.toml:5:1: telemetry.jitter: want 0.0 to 0.5"},
 		"jitter that is none":      {goodConfig + "[telemetry]\njitter = nan", "f.toml:5:1: telemetry.jitter: want 0.0 to 0.5"},
 		"word that is none":        {goodConfig + "[log]\nlevel = \"loud\"", "f.toml:5:1: log.level: is \"loud\", want trace, debug, info, warn or error"},

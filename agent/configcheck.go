@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stampd/stampd/agent/collect"
+	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/uplink/cli"
 	"github.com/stampd/stampd/uplink/identity"
 )
@@ -79,6 +81,21 @@ func (c *checker) size(key string, v, low, high ByteSize) {
 
 func (c *checker) duration(key string, v Duration, low, high time.Duration) {
 	c.that(v.Duration >= low && v.Duration <= high, key, fmt.Sprintf("is %s, want %s to %s", v, Duration{low}, Duration{high}))
+}
+
+// apps checks the applications that are to be watched.
+func (c *checker) apps(key string, texts []string) {
+	c.that(len(texts) <= hal.MaxApps, key, fmt.Sprintf("has %d, want up to %d", len(texts), hal.MaxApps))
+	names := map[string]bool{collect.AgentName: true}
+	for _, text := range texts {
+		app, err := hal.ParseApp(text)
+		if err != nil {
+			c.that(false, key, fmt.Sprintf("%q: %v", text, err))
+			continue
+		}
+		c.that(!names[app.Name], key, fmt.Sprintf("%q: another is called %s: put a name and = before it", text, app.Name))
+		names[app.Name] = true
+	}
 }
 
 func (c *checker) oneOf(key, v string, allowed ...string) {

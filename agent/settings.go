@@ -48,6 +48,9 @@ func wants(t reflect.Type) string {
 	case reflect.String:
 		return `text in quotes, such as "text"`
 	case reflect.Slice:
+		if t.Elem().Kind() == reflect.String {
+			return `a list of text, such as ["name:pos"]`
+		}
 		return "a list of numbers, such as [1000, 1001]"
 	case reflect.Float64:
 		return "a number, such as 0.1"

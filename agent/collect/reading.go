@@ -7,8 +7,8 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// agentName is what the agent calls itself among the applications.
-const agentName = "stampd"
+// AgentName is what the agent calls itself among the applications. No other may be called so.
+const AgentName = "stampd"
 
 // readHost reads the processor, the memory, the disk and the network.
 func (c *Collector) readHost(ctx context.Context) []*wire.Event {
@@ -21,7 +21,7 @@ func (c *Collector) readHost(ctx context.Context) []*wire.Event {
 
 // readApp reads how the agent itself performs.
 func (c *Collector) readApp(ctx context.Context) []*wire.Event {
-	reading, err := c.opts.Board.App(ctx, agentName, os.Getpid())
+	reading, err := c.opts.Board.App(ctx, AgentName, os.Getpid())
 	if err != nil {
 		c.opts.Log.Warn().Err(err).Msg("the agent can't be read")
 		return nil
