@@ -143,7 +143,7 @@ func (c *Collector) judge() {
 	if c.pace.wrong != before {
 		c.opts.Log.Info().Stringer("now", c.pace.wrong).Stringer("before", before).Msg("what is wrong with the terminal has changed")
 	}
-	if begun != 0 && c.urgent.take(now) {
+	if begun&^troubleOffline != 0 && c.urgent.take(now) {
 		c.Flush()
 	}
 }

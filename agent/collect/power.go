@@ -56,7 +56,7 @@ type sight struct {
 }
 
 // look looks at the batteries, and tells of them when that is due, and when the power of one changed or a part went missing
-// or came back. What may not be told at once now is looked at again, and told in its turn.
+// or came back, or when one has gone wrong. What may not be told at once now is looked at again, and told in its turn.
 func (c *Collector) look(ctx context.Context, due bool) (seen sight) {
 	now := time.Now()
 	c.looked = now
@@ -65,8 +65,9 @@ func (c *Collector) look(ctx context.Context, due bool) (seen sight) {
 		return seen
 	}
 	seen.looked, seen.readings = true, readings
+	ill := judgeBatteries(c.pace.found, readings)&^c.pace.wrong != 0 // since this look
 	for _, reading := range readings {
-		news := c.power.news(reading)
+		news := ill || c.power.news(reading)
 		atOnce := news && c.urgent.take(now)
 		if due || atOnce {
 			seen.events = append(seen.events, &wire.Event{Body: &wire.Event_Battery{Battery: reading}})
