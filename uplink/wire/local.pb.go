@@ -196,6 +196,71 @@ func (TelemetryHold) EnumDescriptor() ([]byte, []int) {
 	return file_local_proto_rawDescGZIP(), []int{2}
 }
 
+// StatusAlarmKind is what needs somebody.
+type StatusAlarmKind int32
+
+const (
+	// Not known.
+	StatusAlarmKind_STATUS_ALARM_KIND_UNSPECIFIED StatusAlarmKind = 0
+	// The queue file can't be used: payments and stamps are refused meanwhile.
+	StatusAlarmKind_STATUS_ALARM_KIND_QUEUE StatusAlarmKind = 1
+	// The backend refused records, which are kept in quarantine.
+	StatusAlarmKind_STATUS_ALARM_KIND_QUARANTINE StatusAlarmKind = 2
+	// The certificate is missing, has expired, or can't be renewed.
+	StatusAlarmKind_STATUS_ALARM_KIND_CERTIFICATE StatusAlarmKind = 3
+	// A caller sent cardholder data since the agent started. It was refused.
+	StatusAlarmKind_STATUS_ALARM_KIND_CARDHOLDER_DATA StatusAlarmKind = 4
+	// The merchant's member key is missing: stamps are refused.
+	StatusAlarmKind_STATUS_ALARM_KIND_MEMBER_KEY StatusAlarmKind = 5
+)
+
+// Enum value maps for StatusAlarmKind.
+var (
+	StatusAlarmKind_name = map[int32]string{
+		0: "STATUS_ALARM_KIND_UNSPECIFIED",
+		1: "STATUS_ALARM_KIND_QUEUE",
+		2: "STATUS_ALARM_KIND_QUARANTINE",
+		3: "STATUS_ALARM_KIND_CERTIFICATE",
+		4: "STATUS_ALARM_KIND_CARDHOLDER_DATA",
+		5: "STATUS_ALARM_KIND_MEMBER_KEY",
+	}
+	StatusAlarmKind_value = map[string]int32{
+		"STATUS_ALARM_KIND_UNSPECIFIED":     0,
+		"STATUS_ALARM_KIND_QUEUE":           1,
+		"STATUS_ALARM_KIND_QUARANTINE":      2,
+		"STATUS_ALARM_KIND_CERTIFICATE":     3,
+		"STATUS_ALARM_KIND_CARDHOLDER_DATA": 4,
+		"STATUS_ALARM_KIND_MEMBER_KEY":      5,
+	}
+)
+
+func (x StatusAlarmKind) Enum() *StatusAlarmKind {
+	p := new(StatusAlarmKind)
+	*p = x
+	return p
+}
+
+func (x StatusAlarmKind) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StatusAlarmKind) Descriptor() protoreflect.EnumDescriptor {
+	return file_local_proto_enumTypes[3].Descriptor()
+}
+
+func (StatusAlarmKind) Type() protoreflect.EnumType {
+	return &file_local_proto_enumTypes[3]
+}
+
+func (x StatusAlarmKind) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StatusAlarmKind.Descriptor instead.
+func (StatusAlarmKind) EnumDescriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{3}
+}
+
 // RecordPaymentRequest is one step of a payment. The idempotency key is in the payment.
 type RecordPaymentRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2207,6 +2272,271 @@ func (x *PartStatus) GetDetail() string {
 	return ""
 }
 
+// WatchStatusRequest asks to be told.
+type WatchStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The longest time between two messages. Seconds, 1 to 3,600; 0 means 30.
+	EverySeconds  uint32 `protobuf:"varint,1,opt,name=every_seconds,json=everySeconds,proto3" json:"every_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchStatusRequest) Reset() {
+	*x = WatchStatusRequest{}
+	mi := &file_local_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchStatusRequest) ProtoMessage() {}
+
+func (x *WatchStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchStatusRequest.ProtoReflect.Descriptor instead.
+func (*WatchStatusRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *WatchStatusRequest) GetEverySeconds() uint32 {
+	if x != nil {
+		return x.EverySeconds
+	}
+	return 0
+}
+
+// WatchStatusResponse is how things are when it is sent.
+type WatchStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the uplink is doing.
+	Uplink UplinkState `protobuf:"varint,1,opt,name=uplink,proto3,enum=stampd.v1.UplinkState" json:"uplink,omitempty"`
+	// Why the last attempt ended, in the agent's words; while online, what keeps records from being sent. Empty means neither.
+	LastError string `protobuf:"bytes,2,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	// What to do about last_error, for people. May be empty.
+	Hint string `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`
+	// When the next attempt is due: milliseconds from now, >= 0. Unset means not waiting.
+	NextAttemptInMs *int64 `protobuf:"varint,4,opt,name=next_attempt_in_ms,json=nextAttemptInMs,proto3,oneof" json:"next_attempt_in_ms,omitempty"`
+	// Payments, stamps and audit records that wait for the backend. Unset means unknown: the queue file was never opened.
+	Ledger *Backlog `protobuf:"bytes,5,opt,name=ledger,proto3" json:"ledger,omitempty"`
+	// Readings that wait for the backend.
+	Telemetry *Backlog `protobuf:"bytes,6,opt,name=telemetry,proto3" json:"telemetry,omitempty"`
+	// What needs somebody now. None means that nothing does.
+	Alarms        []*StatusAlarm `protobuf:"bytes,7,rep,name=alarms,proto3" json:"alarms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchStatusResponse) Reset() {
+	*x = WatchStatusResponse{}
+	mi := &file_local_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchStatusResponse) ProtoMessage() {}
+
+func (x *WatchStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchStatusResponse.ProtoReflect.Descriptor instead.
+func (*WatchStatusResponse) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *WatchStatusResponse) GetUplink() UplinkState {
+	if x != nil {
+		return x.Uplink
+	}
+	return UplinkState_UPLINK_STATE_UNSPECIFIED
+}
+
+func (x *WatchStatusResponse) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *WatchStatusResponse) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+func (x *WatchStatusResponse) GetNextAttemptInMs() int64 {
+	if x != nil && x.NextAttemptInMs != nil {
+		return *x.NextAttemptInMs
+	}
+	return 0
+}
+
+func (x *WatchStatusResponse) GetLedger() *Backlog {
+	if x != nil {
+		return x.Ledger
+	}
+	return nil
+}
+
+func (x *WatchStatusResponse) GetTelemetry() *Backlog {
+	if x != nil {
+		return x.Telemetry
+	}
+	return nil
+}
+
+func (x *WatchStatusResponse) GetAlarms() []*StatusAlarm {
+	if x != nil {
+		return x.Alarms
+	}
+	return nil
+}
+
+// Backlog is what waits in a lane.
+type Backlog struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Records. Count, >= 0.
+	Records uint64 `protobuf:"varint,1,opt,name=records,proto3" json:"records,omitempty"`
+	// How long ago the oldest of them was made. Milliseconds, >= 0. Unset means unknown, or there is none.
+	OldestAgeMs   *int64 `protobuf:"varint,2,opt,name=oldest_age_ms,json=oldestAgeMs,proto3,oneof" json:"oldest_age_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Backlog) Reset() {
+	*x = Backlog{}
+	mi := &file_local_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Backlog) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Backlog) ProtoMessage() {}
+
+func (x *Backlog) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Backlog.ProtoReflect.Descriptor instead.
+func (*Backlog) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Backlog) GetRecords() uint64 {
+	if x != nil {
+		return x.Records
+	}
+	return 0
+}
+
+func (x *Backlog) GetOldestAgeMs() int64 {
+	if x != nil && x.OldestAgeMs != nil {
+		return *x.OldestAgeMs
+	}
+	return 0
+}
+
+// StatusAlarm is something that needs somebody.
+type StatusAlarm struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What, for programs. Always set.
+	Kind StatusAlarmKind `protobuf:"varint,1,opt,name=kind,proto3,enum=stampd.v1.StatusAlarmKind" json:"kind,omitempty"`
+	// What, for people. Always set.
+	Text string `protobuf:"bytes,2,opt,name=text,proto3" json:"text,omitempty"`
+	// What to do about it. Always set.
+	Hint          string `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StatusAlarm) Reset() {
+	*x = StatusAlarm{}
+	mi := &file_local_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StatusAlarm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StatusAlarm) ProtoMessage() {}
+
+func (x *StatusAlarm) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StatusAlarm.ProtoReflect.Descriptor instead.
+func (*StatusAlarm) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *StatusAlarm) GetKind() StatusAlarmKind {
+	if x != nil {
+		return x.Kind
+	}
+	return StatusAlarmKind_STATUS_ALARM_KIND_UNSPECIFIED
+}
+
+func (x *StatusAlarm) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *StatusAlarm) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
 // FlushRequest asks for an attempt now.
 type FlushRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2218,7 +2548,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_local_proto_msgTypes[26]
+	mi := &file_local_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2230,7 +2560,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[26]
+	mi := &file_local_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2243,7 +2573,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{26}
+	return file_local_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *FlushRequest) GetWaitMs() uint32 {
@@ -2266,7 +2596,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_local_proto_msgTypes[27]
+	mi := &file_local_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2278,7 +2608,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[27]
+	mi := &file_local_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2291,7 +2621,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{27}
+	return file_local_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *FlushResponse) GetWaiting() uint64 {
@@ -2317,7 +2647,7 @@ type ListQueueRequest struct {
 
 func (x *ListQueueRequest) Reset() {
 	*x = ListQueueRequest{}
-	mi := &file_local_proto_msgTypes[28]
+	mi := &file_local_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2329,7 +2659,7 @@ func (x *ListQueueRequest) String() string {
 func (*ListQueueRequest) ProtoMessage() {}
 
 func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[28]
+	mi := &file_local_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2342,7 +2672,7 @@ func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueRequest.ProtoReflect.Descriptor instead.
 func (*ListQueueRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{28}
+	return file_local_proto_rawDescGZIP(), []int{32}
 }
 
 // ListQueueResponse is what the queue holds.
@@ -2364,7 +2694,7 @@ type ListQueueResponse struct {
 
 func (x *ListQueueResponse) Reset() {
 	*x = ListQueueResponse{}
-	mi := &file_local_proto_msgTypes[29]
+	mi := &file_local_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2376,7 +2706,7 @@ func (x *ListQueueResponse) String() string {
 func (*ListQueueResponse) ProtoMessage() {}
 
 func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[29]
+	mi := &file_local_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2389,7 +2719,7 @@ func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueResponse.ProtoReflect.Descriptor instead.
 func (*ListQueueResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{29}
+	return file_local_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ListQueueResponse) GetTerminalId() string {
@@ -2448,7 +2778,7 @@ type QueueFile struct {
 
 func (x *QueueFile) Reset() {
 	*x = QueueFile{}
-	mi := &file_local_proto_msgTypes[30]
+	mi := &file_local_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2460,7 +2790,7 @@ func (x *QueueFile) String() string {
 func (*QueueFile) ProtoMessage() {}
 
 func (x *QueueFile) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[30]
+	mi := &file_local_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2473,7 +2803,7 @@ func (x *QueueFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueFile.ProtoReflect.Descriptor instead.
 func (*QueueFile) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{30}
+	return file_local_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *QueueFile) GetPath() string {
@@ -2546,7 +2876,7 @@ type QueueLane struct {
 
 func (x *QueueLane) Reset() {
 	*x = QueueLane{}
-	mi := &file_local_proto_msgTypes[31]
+	mi := &file_local_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2558,7 +2888,7 @@ func (x *QueueLane) String() string {
 func (*QueueLane) ProtoMessage() {}
 
 func (x *QueueLane) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[31]
+	mi := &file_local_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2571,7 +2901,7 @@ func (x *QueueLane) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueLane.ProtoReflect.Descriptor instead.
 func (*QueueLane) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{31}
+	return file_local_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *QueueLane) GetLane() Lane {
@@ -2650,7 +2980,7 @@ type SetAsideFile struct {
 
 func (x *SetAsideFile) Reset() {
 	*x = SetAsideFile{}
-	mi := &file_local_proto_msgTypes[32]
+	mi := &file_local_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2662,7 +2992,7 @@ func (x *SetAsideFile) String() string {
 func (*SetAsideFile) ProtoMessage() {}
 
 func (x *SetAsideFile) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[32]
+	mi := &file_local_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2675,7 +3005,7 @@ func (x *SetAsideFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetAsideFile.ProtoReflect.Descriptor instead.
 func (*SetAsideFile) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{32}
+	return file_local_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *SetAsideFile) GetPath() string {
@@ -2711,7 +3041,7 @@ type ReadQueueRequest struct {
 
 func (x *ReadQueueRequest) Reset() {
 	*x = ReadQueueRequest{}
-	mi := &file_local_proto_msgTypes[33]
+	mi := &file_local_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2723,7 +3053,7 @@ func (x *ReadQueueRequest) String() string {
 func (*ReadQueueRequest) ProtoMessage() {}
 
 func (x *ReadQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[33]
+	mi := &file_local_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2736,7 +3066,7 @@ func (x *ReadQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadQueueRequest.ProtoReflect.Descriptor instead.
 func (*ReadQueueRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{33}
+	return file_local_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ReadQueueRequest) GetLane() Lane {
@@ -2785,7 +3115,7 @@ type ReadQueueResponse struct {
 
 func (x *ReadQueueResponse) Reset() {
 	*x = ReadQueueResponse{}
-	mi := &file_local_proto_msgTypes[34]
+	mi := &file_local_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2797,7 +3127,7 @@ func (x *ReadQueueResponse) String() string {
 func (*ReadQueueResponse) ProtoMessage() {}
 
 func (x *ReadQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[34]
+	mi := &file_local_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2810,7 +3140,7 @@ func (x *ReadQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadQueueResponse.ProtoReflect.Descriptor instead.
 func (*ReadQueueResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{34}
+	return file_local_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ReadQueueResponse) GetRecords() []*QueueRecord {
@@ -2846,7 +3176,7 @@ type QueueRecord struct {
 
 func (x *QueueRecord) Reset() {
 	*x = QueueRecord{}
-	mi := &file_local_proto_msgTypes[35]
+	mi := &file_local_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2858,7 +3188,7 @@ func (x *QueueRecord) String() string {
 func (*QueueRecord) ProtoMessage() {}
 
 func (x *QueueRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[35]
+	mi := &file_local_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2871,7 +3201,7 @@ func (x *QueueRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueRecord.ProtoReflect.Descriptor instead.
 func (*QueueRecord) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{35}
+	return file_local_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *QueueRecord) GetLane() Lane {
@@ -2945,7 +3275,7 @@ type ErrorDetail struct {
 
 func (x *ErrorDetail) Reset() {
 	*x = ErrorDetail{}
-	mi := &file_local_proto_msgTypes[36]
+	mi := &file_local_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2957,7 +3287,7 @@ func (x *ErrorDetail) String() string {
 func (*ErrorDetail) ProtoMessage() {}
 
 func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[36]
+	mi := &file_local_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2970,7 +3300,7 @@ func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorDetail.ProtoReflect.Descriptor instead.
 func (*ErrorDetail) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{36}
+	return file_local_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ErrorDetail) GetReason() string {
@@ -3177,7 +3507,27 @@ const file_local_proto_rawDesc = "" +
 	"\x04part\x18\x01 \x01(\tR\x04part\x12\x16\n" +
 	"\x06driver\x18\x02 \x01(\tR\x06driver\x12\x14\n" +
 	"\x05found\x18\x03 \x01(\bR\x05found\x12\x16\n" +
-	"\x06detail\x18\x04 \x01(\tR\x06detail\"'\n" +
+	"\x06detail\x18\x04 \x01(\tR\x06detail\"9\n" +
+	"\x12WatchStatusRequest\x12#\n" +
+	"\revery_seconds\x18\x01 \x01(\rR\feverySeconds\"\xcf\x02\n" +
+	"\x13WatchStatusResponse\x12.\n" +
+	"\x06uplink\x18\x01 \x01(\x0e2\x16.stampd.v1.UplinkStateR\x06uplink\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\x02 \x01(\tR\tlastError\x12\x12\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint\x120\n" +
+	"\x12next_attempt_in_ms\x18\x04 \x01(\x03H\x00R\x0fnextAttemptInMs\x88\x01\x01\x12*\n" +
+	"\x06ledger\x18\x05 \x01(\v2\x12.stampd.v1.BacklogR\x06ledger\x120\n" +
+	"\ttelemetry\x18\x06 \x01(\v2\x12.stampd.v1.BacklogR\ttelemetry\x12.\n" +
+	"\x06alarms\x18\a \x03(\v2\x16.stampd.v1.StatusAlarmR\x06alarmsB\x15\n" +
+	"\x13_next_attempt_in_ms\"^\n" +
+	"\aBacklog\x12\x18\n" +
+	"\arecords\x18\x01 \x01(\x04R\arecords\x12'\n" +
+	"\roldest_age_ms\x18\x02 \x01(\x03H\x00R\voldestAgeMs\x88\x01\x01B\x10\n" +
+	"\x0e_oldest_age_ms\"e\n" +
+	"\vStatusAlarm\x12.\n" +
+	"\x04kind\x18\x01 \x01(\x0e2\x1a.stampd.v1.StatusAlarmKindR\x04kind\x12\x12\n" +
+	"\x04text\x18\x02 \x01(\tR\x04text\x12\x12\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint\"'\n" +
 	"\fFlushRequest\x12\x17\n" +
 	"\await_ms\x18\x01 \x01(\rR\x06waitMs\"E\n" +
 	"\rFlushResponse\x12\x18\n" +
@@ -3258,13 +3608,21 @@ const file_local_proto_rawDesc = "" +
 	"\rTelemetryHold\x12\x1e\n" +
 	"\x1aTELEMETRY_HOLD_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15TELEMETRY_HOLD_WINDOW\x10\x01\x12\x18\n" +
-	"\x14TELEMETRY_HOLD_LIMIT\x10\x022\xfa\x04\n" +
+	"\x14TELEMETRY_HOLD_LIMIT\x10\x02*\xdf\x01\n" +
+	"\x0fStatusAlarmKind\x12!\n" +
+	"\x1dSTATUS_ALARM_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17STATUS_ALARM_KIND_QUEUE\x10\x01\x12 \n" +
+	"\x1cSTATUS_ALARM_KIND_QUARANTINE\x10\x02\x12!\n" +
+	"\x1dSTATUS_ALARM_KIND_CERTIFICATE\x10\x03\x12%\n" +
+	"!STATUS_ALARM_KIND_CARDHOLDER_DATA\x10\x04\x12 \n" +
+	"\x1cSTATUS_ALARM_KIND_MEMBER_KEY\x10\x052\xca\x05\n" +
 	"\fLocalService\x12R\n" +
 	"\rRecordPayment\x12\x1f.stampd.v1.RecordPaymentRequest\x1a .stampd.v1.RecordPaymentResponse\x12L\n" +
 	"\vAwardStamps\x12\x1d.stampd.v1.AwardStampsRequest\x1a\x1e.stampd.v1.AwardStampsResponse\x12E\n" +
 	"\aGetCard\x12\x19.stampd.v1.GetCardRequest\x1a\x1a.stampd.v1.GetCardResponse\"\x03\x90\x02\x01\x12g\n" +
 	"\x14ReportAppPerformance\x12&.stampd.v1.ReportAppPerformanceRequest\x1a'.stampd.v1.ReportAppPerformanceResponse\x12B\n" +
-	"\x06Status\x12\x18.stampd.v1.StatusRequest\x1a\x19.stampd.v1.StatusResponse\"\x03\x90\x02\x01\x12:\n" +
+	"\x06Status\x12\x18.stampd.v1.StatusRequest\x1a\x19.stampd.v1.StatusResponse\"\x03\x90\x02\x01\x12N\n" +
+	"\vWatchStatus\x12\x1d.stampd.v1.WatchStatusRequest\x1a\x1e.stampd.v1.WatchStatusResponse0\x01\x12:\n" +
 	"\x05Flush\x12\x17.stampd.v1.FlushRequest\x1a\x18.stampd.v1.FlushResponse\x12K\n" +
 	"\tListQueue\x12\x1b.stampd.v1.ListQueueRequest\x1a\x1c.stampd.v1.ListQueueResponse\"\x03\x90\x02\x01\x12K\n" +
 	"\tReadQueue\x12\x1b.stampd.v1.ReadQueueRequest\x1a\x1c.stampd.v1.ReadQueueResponse\"\x03\x90\x02\x01B+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
@@ -3281,121 +3639,133 @@ func file_local_proto_rawDescGZIP() []byte {
 	return file_local_proto_rawDescData
 }
 
-var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 3)
-var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
+var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
 var file_local_proto_goTypes = []any{
 	(LinkState)(0),                       // 0: stampd.v1.LinkState
 	(CertificateState)(0),                // 1: stampd.v1.CertificateState
 	(TelemetryHold)(0),                   // 2: stampd.v1.TelemetryHold
-	(*RecordPaymentRequest)(nil),         // 3: stampd.v1.RecordPaymentRequest
-	(*RecordPaymentResponse)(nil),        // 4: stampd.v1.RecordPaymentResponse
-	(*AwardStampsRequest)(nil),           // 5: stampd.v1.AwardStampsRequest
-	(*AwardStampsResponse)(nil),          // 6: stampd.v1.AwardStampsResponse
-	(*GetCardRequest)(nil),               // 7: stampd.v1.GetCardRequest
-	(*GetCardResponse)(nil),              // 8: stampd.v1.GetCardResponse
-	(*Card)(nil),                         // 9: stampd.v1.Card
-	(*ReportAppPerformanceRequest)(nil),  // 10: stampd.v1.ReportAppPerformanceRequest
-	(*OperationReport)(nil),              // 11: stampd.v1.OperationReport
-	(*CrashReport)(nil),                  // 12: stampd.v1.CrashReport
-	(*ReportAppPerformanceResponse)(nil), // 13: stampd.v1.ReportAppPerformanceResponse
-	(*StatusRequest)(nil),                // 14: stampd.v1.StatusRequest
-	(*StatusResponse)(nil),               // 15: stampd.v1.StatusResponse
-	(*NetworkStatus)(nil),                // 16: stampd.v1.NetworkStatus
-	(*LinkList)(nil),                     // 17: stampd.v1.LinkList
-	(*LinkStatus)(nil),                   // 18: stampd.v1.LinkStatus
-	(*RouteList)(nil),                    // 19: stampd.v1.RouteList
-	(*DefaultRoute)(nil),                 // 20: stampd.v1.DefaultRoute
-	(*NameServers)(nil),                  // 21: stampd.v1.NameServers
-	(*CertificateStatus)(nil),            // 22: stampd.v1.CertificateStatus
-	(*UplinkStatus)(nil),                 // 23: stampd.v1.UplinkStatus
-	(*TrafficDay)(nil),                   // 24: stampd.v1.TrafficDay
-	(*TrafficDays)(nil),                  // 25: stampd.v1.TrafficDays
-	(*LaneStatus)(nil),                   // 26: stampd.v1.LaneStatus
-	(*QueueStatus)(nil),                  // 27: stampd.v1.QueueStatus
-	(*PartStatus)(nil),                   // 28: stampd.v1.PartStatus
-	(*FlushRequest)(nil),                 // 29: stampd.v1.FlushRequest
-	(*FlushResponse)(nil),                // 30: stampd.v1.FlushResponse
-	(*ListQueueRequest)(nil),             // 31: stampd.v1.ListQueueRequest
-	(*ListQueueResponse)(nil),            // 32: stampd.v1.ListQueueResponse
-	(*QueueFile)(nil),                    // 33: stampd.v1.QueueFile
-	(*QueueLane)(nil),                    // 34: stampd.v1.QueueLane
-	(*SetAsideFile)(nil),                 // 35: stampd.v1.SetAsideFile
-	(*ReadQueueRequest)(nil),             // 36: stampd.v1.ReadQueueRequest
-	(*ReadQueueResponse)(nil),            // 37: stampd.v1.ReadQueueResponse
-	(*QueueRecord)(nil),                  // 38: stampd.v1.QueueRecord
-	(*ErrorDetail)(nil),                  // 39: stampd.v1.ErrorDetail
-	(*Payment)(nil),                      // 40: stampd.v1.Payment
-	(AuthMode)(0),                        // 41: stampd.v1.AuthMode
-	(PaymentAnomaly)(0),                  // 42: stampd.v1.PaymentAnomaly
-	(*PaymentRisk)(nil),                  // 43: stampd.v1.PaymentRisk
-	(LinkKind)(0),                        // 44: stampd.v1.LinkKind
-	(UplinkState)(0),                     // 45: stampd.v1.UplinkState
-	(UplinkStage)(0),                     // 46: stampd.v1.UplinkStage
-	(*Traffic)(nil),                      // 47: stampd.v1.Traffic
-	(Lane)(0),                            // 48: stampd.v1.Lane
-	(RejectReason)(0),                    // 49: stampd.v1.RejectReason
+	(StatusAlarmKind)(0),                 // 3: stampd.v1.StatusAlarmKind
+	(*RecordPaymentRequest)(nil),         // 4: stampd.v1.RecordPaymentRequest
+	(*RecordPaymentResponse)(nil),        // 5: stampd.v1.RecordPaymentResponse
+	(*AwardStampsRequest)(nil),           // 6: stampd.v1.AwardStampsRequest
+	(*AwardStampsResponse)(nil),          // 7: stampd.v1.AwardStampsResponse
+	(*GetCardRequest)(nil),               // 8: stampd.v1.GetCardRequest
+	(*GetCardResponse)(nil),              // 9: stampd.v1.GetCardResponse
+	(*Card)(nil),                         // 10: stampd.v1.Card
+	(*ReportAppPerformanceRequest)(nil),  // 11: stampd.v1.ReportAppPerformanceRequest
+	(*OperationReport)(nil),              // 12: stampd.v1.OperationReport
+	(*CrashReport)(nil),                  // 13: stampd.v1.CrashReport
+	(*ReportAppPerformanceResponse)(nil), // 14: stampd.v1.ReportAppPerformanceResponse
+	(*StatusRequest)(nil),                // 15: stampd.v1.StatusRequest
+	(*StatusResponse)(nil),               // 16: stampd.v1.StatusResponse
+	(*NetworkStatus)(nil),                // 17: stampd.v1.NetworkStatus
+	(*LinkList)(nil),                     // 18: stampd.v1.LinkList
+	(*LinkStatus)(nil),                   // 19: stampd.v1.LinkStatus
+	(*RouteList)(nil),                    // 20: stampd.v1.RouteList
+	(*DefaultRoute)(nil),                 // 21: stampd.v1.DefaultRoute
+	(*NameServers)(nil),                  // 22: stampd.v1.NameServers
+	(*CertificateStatus)(nil),            // 23: stampd.v1.CertificateStatus
+	(*UplinkStatus)(nil),                 // 24: stampd.v1.UplinkStatus
+	(*TrafficDay)(nil),                   // 25: stampd.v1.TrafficDay
+	(*TrafficDays)(nil),                  // 26: stampd.v1.TrafficDays
+	(*LaneStatus)(nil),                   // 27: stampd.v1.LaneStatus
+	(*QueueStatus)(nil),                  // 28: stampd.v1.QueueStatus
+	(*PartStatus)(nil),                   // 29: stampd.v1.PartStatus
+	(*WatchStatusRequest)(nil),           // 30: stampd.v1.WatchStatusRequest
+	(*WatchStatusResponse)(nil),          // 31: stampd.v1.WatchStatusResponse
+	(*Backlog)(nil),                      // 32: stampd.v1.Backlog
+	(*StatusAlarm)(nil),                  // 33: stampd.v1.StatusAlarm
+	(*FlushRequest)(nil),                 // 34: stampd.v1.FlushRequest
+	(*FlushResponse)(nil),                // 35: stampd.v1.FlushResponse
+	(*ListQueueRequest)(nil),             // 36: stampd.v1.ListQueueRequest
+	(*ListQueueResponse)(nil),            // 37: stampd.v1.ListQueueResponse
+	(*QueueFile)(nil),                    // 38: stampd.v1.QueueFile
+	(*QueueLane)(nil),                    // 39: stampd.v1.QueueLane
+	(*SetAsideFile)(nil),                 // 40: stampd.v1.SetAsideFile
+	(*ReadQueueRequest)(nil),             // 41: stampd.v1.ReadQueueRequest
+	(*ReadQueueResponse)(nil),            // 42: stampd.v1.ReadQueueResponse
+	(*QueueRecord)(nil),                  // 43: stampd.v1.QueueRecord
+	(*ErrorDetail)(nil),                  // 44: stampd.v1.ErrorDetail
+	(*Payment)(nil),                      // 45: stampd.v1.Payment
+	(AuthMode)(0),                        // 46: stampd.v1.AuthMode
+	(PaymentAnomaly)(0),                  // 47: stampd.v1.PaymentAnomaly
+	(*PaymentRisk)(nil),                  // 48: stampd.v1.PaymentRisk
+	(LinkKind)(0),                        // 49: stampd.v1.LinkKind
+	(UplinkState)(0),                     // 50: stampd.v1.UplinkState
+	(UplinkStage)(0),                     // 51: stampd.v1.UplinkStage
+	(*Traffic)(nil),                      // 52: stampd.v1.Traffic
+	(Lane)(0),                            // 53: stampd.v1.Lane
+	(RejectReason)(0),                    // 54: stampd.v1.RejectReason
 }
 var file_local_proto_depIdxs = []int32{
-	40, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
-	41, // 1: stampd.v1.RecordPaymentResponse.auth_mode:type_name -> stampd.v1.AuthMode
-	42, // 2: stampd.v1.RecordPaymentResponse.anomalies:type_name -> stampd.v1.PaymentAnomaly
-	43, // 3: stampd.v1.RecordPaymentResponse.risk:type_name -> stampd.v1.PaymentRisk
-	9,  // 4: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
-	9,  // 5: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
-	11, // 6: stampd.v1.ReportAppPerformanceRequest.operations:type_name -> stampd.v1.OperationReport
-	12, // 7: stampd.v1.ReportAppPerformanceRequest.crash:type_name -> stampd.v1.CrashReport
-	23, // 8: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
-	26, // 9: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
-	27, // 10: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
-	28, // 11: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
-	22, // 12: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
-	16, // 13: stampd.v1.StatusResponse.network:type_name -> stampd.v1.NetworkStatus
-	17, // 14: stampd.v1.NetworkStatus.links:type_name -> stampd.v1.LinkList
-	19, // 15: stampd.v1.NetworkStatus.ipv4_routes:type_name -> stampd.v1.RouteList
-	19, // 16: stampd.v1.NetworkStatus.ipv6_routes:type_name -> stampd.v1.RouteList
-	21, // 17: stampd.v1.NetworkStatus.name_servers:type_name -> stampd.v1.NameServers
-	18, // 18: stampd.v1.LinkList.links:type_name -> stampd.v1.LinkStatus
-	44, // 19: stampd.v1.LinkStatus.kind:type_name -> stampd.v1.LinkKind
+	45, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
+	46, // 1: stampd.v1.RecordPaymentResponse.auth_mode:type_name -> stampd.v1.AuthMode
+	47, // 2: stampd.v1.RecordPaymentResponse.anomalies:type_name -> stampd.v1.PaymentAnomaly
+	48, // 3: stampd.v1.RecordPaymentResponse.risk:type_name -> stampd.v1.PaymentRisk
+	10, // 4: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
+	10, // 5: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
+	12, // 6: stampd.v1.ReportAppPerformanceRequest.operations:type_name -> stampd.v1.OperationReport
+	13, // 7: stampd.v1.ReportAppPerformanceRequest.crash:type_name -> stampd.v1.CrashReport
+	24, // 8: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
+	27, // 9: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
+	28, // 10: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
+	29, // 11: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
+	23, // 12: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
+	17, // 13: stampd.v1.StatusResponse.network:type_name -> stampd.v1.NetworkStatus
+	18, // 14: stampd.v1.NetworkStatus.links:type_name -> stampd.v1.LinkList
+	20, // 15: stampd.v1.NetworkStatus.ipv4_routes:type_name -> stampd.v1.RouteList
+	20, // 16: stampd.v1.NetworkStatus.ipv6_routes:type_name -> stampd.v1.RouteList
+	22, // 17: stampd.v1.NetworkStatus.name_servers:type_name -> stampd.v1.NameServers
+	19, // 18: stampd.v1.LinkList.links:type_name -> stampd.v1.LinkStatus
+	49, // 19: stampd.v1.LinkStatus.kind:type_name -> stampd.v1.LinkKind
 	0,  // 20: stampd.v1.LinkStatus.state:type_name -> stampd.v1.LinkState
-	20, // 21: stampd.v1.RouteList.routes:type_name -> stampd.v1.DefaultRoute
+	21, // 21: stampd.v1.RouteList.routes:type_name -> stampd.v1.DefaultRoute
 	1,  // 22: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
-	45, // 23: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
-	46, // 24: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
+	50, // 23: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
+	51, // 24: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
 	2,  // 25: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
-	47, // 26: stampd.v1.UplinkStatus.traffic:type_name -> stampd.v1.Traffic
-	24, // 27: stampd.v1.UplinkStatus.days:type_name -> stampd.v1.TrafficDay
-	47, // 28: stampd.v1.TrafficDay.traffic:type_name -> stampd.v1.Traffic
-	24, // 29: stampd.v1.TrafficDays.days:type_name -> stampd.v1.TrafficDay
-	48, // 30: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
-	33, // 31: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
-	34, // 32: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
-	35, // 33: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
-	48, // 34: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
-	48, // 35: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
-	38, // 36: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
-	48, // 37: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
-	49, // 38: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
-	3,  // 39: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
-	5,  // 40: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
-	7,  // 41: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
-	10, // 42: stampd.v1.LocalService.ReportAppPerformance:input_type -> stampd.v1.ReportAppPerformanceRequest
-	14, // 43: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
-	29, // 44: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
-	31, // 45: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
-	36, // 46: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
-	4,  // 47: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
-	6,  // 48: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
-	8,  // 49: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
-	13, // 50: stampd.v1.LocalService.ReportAppPerformance:output_type -> stampd.v1.ReportAppPerformanceResponse
-	15, // 51: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
-	30, // 52: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
-	32, // 53: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
-	37, // 54: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
-	47, // [47:55] is the sub-list for method output_type
-	39, // [39:47] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	52, // 26: stampd.v1.UplinkStatus.traffic:type_name -> stampd.v1.Traffic
+	25, // 27: stampd.v1.UplinkStatus.days:type_name -> stampd.v1.TrafficDay
+	52, // 28: stampd.v1.TrafficDay.traffic:type_name -> stampd.v1.Traffic
+	25, // 29: stampd.v1.TrafficDays.days:type_name -> stampd.v1.TrafficDay
+	53, // 30: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
+	50, // 31: stampd.v1.WatchStatusResponse.uplink:type_name -> stampd.v1.UplinkState
+	32, // 32: stampd.v1.WatchStatusResponse.ledger:type_name -> stampd.v1.Backlog
+	32, // 33: stampd.v1.WatchStatusResponse.telemetry:type_name -> stampd.v1.Backlog
+	33, // 34: stampd.v1.WatchStatusResponse.alarms:type_name -> stampd.v1.StatusAlarm
+	3,  // 35: stampd.v1.StatusAlarm.kind:type_name -> stampd.v1.StatusAlarmKind
+	38, // 36: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
+	39, // 37: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
+	40, // 38: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
+	53, // 39: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
+	53, // 40: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
+	43, // 41: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
+	53, // 42: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
+	54, // 43: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
+	4,  // 44: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
+	6,  // 45: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
+	8,  // 46: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
+	11, // 47: stampd.v1.LocalService.ReportAppPerformance:input_type -> stampd.v1.ReportAppPerformanceRequest
+	15, // 48: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
+	30, // 49: stampd.v1.LocalService.WatchStatus:input_type -> stampd.v1.WatchStatusRequest
+	34, // 50: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
+	36, // 51: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
+	41, // 52: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
+	5,  // 53: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
+	7,  // 54: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
+	9,  // 55: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
+	14, // 56: stampd.v1.LocalService.ReportAppPerformance:output_type -> stampd.v1.ReportAppPerformanceResponse
+	16, // 57: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
+	31, // 58: stampd.v1.LocalService.WatchStatus:output_type -> stampd.v1.WatchStatusResponse
+	35, // 59: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
+	37, // 60: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
+	42, // 61: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
+	53, // [53:62] is the sub-list for method output_type
+	44, // [44:53] is the sub-list for method input_type
+	44, // [44:44] is the sub-list for extension type_name
+	44, // [44:44] is the sub-list for extension extendee
+	0,  // [0:44] is the sub-list for field type_name
 }
 
 func init() { file_local_proto_init() }
@@ -3411,16 +3781,18 @@ func file_local_proto_init() {
 	file_local_proto_msgTypes[15].OneofWrappers = []any{}
 	file_local_proto_msgTypes[19].OneofWrappers = []any{}
 	file_local_proto_msgTypes[20].OneofWrappers = []any{}
-	file_local_proto_msgTypes[30].OneofWrappers = []any{}
-	file_local_proto_msgTypes[31].OneofWrappers = []any{}
+	file_local_proto_msgTypes[27].OneofWrappers = []any{}
+	file_local_proto_msgTypes[28].OneofWrappers = []any{}
+	file_local_proto_msgTypes[34].OneofWrappers = []any{}
 	file_local_proto_msgTypes[35].OneofWrappers = []any{}
+	file_local_proto_msgTypes[39].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_local_proto_rawDesc), len(file_local_proto_rawDesc)),
-			NumEnums:      3,
-			NumMessages:   37,
+			NumEnums:      4,
+			NumMessages:   41,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

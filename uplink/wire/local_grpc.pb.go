@@ -24,6 +24,7 @@ const (
 	LocalService_GetCard_FullMethodName              = "/stampd.v1.LocalService/GetCard"
 	LocalService_ReportAppPerformance_FullMethodName = "/stampd.v1.LocalService/ReportAppPerformance"
 	LocalService_Status_FullMethodName               = "/stampd.v1.LocalService/Status"
+	LocalService_WatchStatus_FullMethodName          = "/stampd.v1.LocalService/WatchStatus"
 	LocalService_Flush_FullMethodName                = "/stampd.v1.LocalService/Flush"
 	LocalService_ListQueue_FullMethodName            = "/stampd.v1.LocalService/ListQueue"
 	LocalService_ReadQueue_FullMethodName            = "/stampd.v1.LocalService/ReadQueue"
@@ -56,6 +57,11 @@ type LocalServiceClient interface {
 	ReportAppPerformance(ctx context.Context, in *ReportAppPerformanceRequest, opts ...grpc.CallOption) (*ReportAppPerformanceResponse, error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
+	// WatchStatus tells how the uplink and the backlog are, and what needs somebody: at once, when it changes, and at least every
+	// so often. Changes that come close together are told as one, at most two a second. A user can have 8 streams at a time. The
+	// stream ends with UNAVAILABLE (STOPPING) when the agent stops, and with DEADLINE_EXCEEDED (TIME_OVER) when the time is over
+	// that the caller gave. A caller that takes no message for 10 seconds loses the stream.
+	WatchStatus(ctx context.Context, in *WatchStatusRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchStatusResponse], error)
 	// Flush sends what is queued now, without waiting for the next attempt, and can wait until it is stored.
 	Flush(ctx context.Context, in *FlushRequest, opts ...grpc.CallOption) (*FlushResponse, error)
 	// ListQueue says what the queue holds, lane by lane. For admins.
@@ -122,6 +128,25 @@ func (c *localServiceClient) Status(ctx context.Context, in *StatusRequest, opts
 	return out, nil
 }
 
+func (c *localServiceClient) WatchStatus(ctx context.Context, in *WatchStatusRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[WatchStatusResponse], error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	stream, err := c.cc.NewStream(ctx, &LocalService_ServiceDesc.Streams[0], LocalService_WatchStatus_FullMethodName, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	x := &grpc.GenericClientStream[WatchStatusRequest, WatchStatusResponse]{ClientStream: stream}
+	if err := x.ClientStream.SendMsg(in); err != nil {
+		return nil, err
+	}
+	if err := x.ClientStream.CloseSend(); err != nil {
+		return nil, err
+	}
+	return x, nil
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LocalService_WatchStatusClient = grpc.ServerStreamingClient[WatchStatusResponse]
+
 func (c *localServiceClient) Flush(ctx context.Context, in *FlushRequest, opts ...grpc.CallOption) (*FlushResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(FlushResponse)
@@ -179,6 +204,11 @@ type LocalServiceServer interface {
 	ReportAppPerformance(context.Context, *ReportAppPerformanceRequest) (*ReportAppPerformanceResponse, error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
+	// WatchStatus tells how the uplink and the backlog are, and what needs somebody: at once, when it changes, and at least every
+	// so often. Changes that come close together are told as one, at most two a second. A user can have 8 streams at a time. The
+	// stream ends with UNAVAILABLE (STOPPING) when the agent stops, and with DEADLINE_EXCEEDED (TIME_OVER) when the time is over
+	// that the caller gave. A caller that takes no message for 10 seconds loses the stream.
+	WatchStatus(*WatchStatusRequest, grpc.ServerStreamingServer[WatchStatusResponse]) error
 	// Flush sends what is queued now, without waiting for the next attempt, and can wait until it is stored.
 	Flush(context.Context, *FlushRequest) (*FlushResponse, error)
 	// ListQueue says what the queue holds, lane by lane. For admins.
@@ -209,6 +239,9 @@ func (UnimplementedLocalServiceServer) ReportAppPerformance(context.Context, *Re
 }
 func (UnimplementedLocalServiceServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
+}
+func (UnimplementedLocalServiceServer) WatchStatus(*WatchStatusRequest, grpc.ServerStreamingServer[WatchStatusResponse]) error {
+	return status.Error(codes.Unimplemented, "method WatchStatus not implemented")
 }
 func (UnimplementedLocalServiceServer) Flush(context.Context, *FlushRequest) (*FlushResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Flush not implemented")
@@ -330,6 +363,17 @@ func _LocalService_Status_Handler(srv interface{}, ctx context.Context, dec func
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LocalService_WatchStatus_Handler(srv interface{}, stream grpc.ServerStream) error {
+	m := new(WatchStatusRequest)
+	if err := stream.RecvMsg(m); err != nil {
+		return err
+	}
+	return srv.(LocalServiceServer).WatchStatus(m, &grpc.GenericServerStream[WatchStatusRequest, WatchStatusResponse]{ServerStream: stream})
+}
+
+// This type alias is provided for backwards compatibility with existing code that references the prior non-generic stream type by name.
+type LocalService_WatchStatusServer = grpc.ServerStreamingServer[WatchStatusResponse]
+
 func _LocalService_Flush_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(FlushRequest)
 	if err := dec(in); err != nil {
@@ -424,6 +468,12 @@ var LocalService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _LocalService_ReadQueue_Handler,
 		},
 	},
-	Streams:  []grpc.StreamDesc{},
+	Streams: []grpc.StreamDesc{
+		{
+			StreamName:    "WatchStatus",
+			Handler:       _LocalService_WatchStatus_Handler,
+			ServerStreams: true,
+		},
+	},
 	Metadata: "local.proto",
 }

@@ -46,6 +46,9 @@ const (
 	LocalServiceReportAppPerformanceProcedure = "/stampd.v1.LocalService/ReportAppPerformance"
 	// LocalServiceStatusProcedure is the fully-qualified name of the LocalService's Status RPC.
 	LocalServiceStatusProcedure = "/stampd.v1.LocalService/Status"
+	// LocalServiceWatchStatusProcedure is the fully-qualified name of the LocalService's WatchStatus
+	// RPC.
+	LocalServiceWatchStatusProcedure = "/stampd.v1.LocalService/WatchStatus"
 	// LocalServiceFlushProcedure is the fully-qualified name of the LocalService's Flush RPC.
 	LocalServiceFlushProcedure = "/stampd.v1.LocalService/Flush"
 	// LocalServiceListQueueProcedure is the fully-qualified name of the LocalService's ListQueue RPC.
@@ -73,6 +76,11 @@ type LocalServiceClient interface {
 	ReportAppPerformance(context.Context, *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error)
+	// WatchStatus tells how the uplink and the backlog are, and what needs somebody: at once, when it changes, and at least every
+	// so often. Changes that come close together are told as one, at most two a second. A user can have 8 streams at a time. The
+	// stream ends with UNAVAILABLE (STOPPING) when the agent stops, and with DEADLINE_EXCEEDED (TIME_OVER) when the time is over
+	// that the caller gave. A caller that takes no message for 10 seconds loses the stream.
+	WatchStatus(context.Context, *connect.Request[wire.WatchStatusRequest]) (*connect.ServerStreamForClient[wire.WatchStatusResponse], error)
 	// Flush sends what is queued now, without waiting for the next attempt, and can wait until it is stored.
 	Flush(context.Context, *connect.Request[wire.FlushRequest]) (*connect.Response[wire.FlushResponse], error)
 	// ListQueue says what the queue holds, lane by lane. For admins.
@@ -124,6 +132,12 @@ func NewLocalServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		watchStatus: connect.NewClient[wire.WatchStatusRequest, wire.WatchStatusResponse](
+			httpClient,
+			baseURL+LocalServiceWatchStatusProcedure,
+			connect.WithSchema(localServiceMethods.ByName("WatchStatus")),
+			connect.WithClientOptions(opts...),
+		),
 		flush: connect.NewClient[wire.FlushRequest, wire.FlushResponse](
 			httpClient,
 			baseURL+LocalServiceFlushProcedure,
@@ -154,6 +168,7 @@ type localServiceClient struct {
 	getCard              *connect.Client[wire.GetCardRequest, wire.GetCardResponse]
 	reportAppPerformance *connect.Client[wire.ReportAppPerformanceRequest, wire.ReportAppPerformanceResponse]
 	status               *connect.Client[wire.StatusRequest, wire.StatusResponse]
+	watchStatus          *connect.Client[wire.WatchStatusRequest, wire.WatchStatusResponse]
 	flush                *connect.Client[wire.FlushRequest, wire.FlushResponse]
 	listQueue            *connect.Client[wire.ListQueueRequest, wire.ListQueueResponse]
 	readQueue            *connect.Client[wire.ReadQueueRequest, wire.ReadQueueResponse]
@@ -182,6 +197,11 @@ func (c *localServiceClient) ReportAppPerformance(ctx context.Context, req *conn
 // Status calls stampd.v1.LocalService.Status.
 func (c *localServiceClient) Status(ctx context.Context, req *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error) {
 	return c.status.CallUnary(ctx, req)
+}
+
+// WatchStatus calls stampd.v1.LocalService.WatchStatus.
+func (c *localServiceClient) WatchStatus(ctx context.Context, req *connect.Request[wire.WatchStatusRequest]) (*connect.ServerStreamForClient[wire.WatchStatusResponse], error) {
+	return c.watchStatus.CallServerStream(ctx, req)
 }
 
 // Flush calls stampd.v1.LocalService.Flush.
@@ -218,6 +238,11 @@ type LocalServiceHandler interface {
 	ReportAppPerformance(context.Context, *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error)
+	// WatchStatus tells how the uplink and the backlog are, and what needs somebody: at once, when it changes, and at least every
+	// so often. Changes that come close together are told as one, at most two a second. A user can have 8 streams at a time. The
+	// stream ends with UNAVAILABLE (STOPPING) when the agent stops, and with DEADLINE_EXCEEDED (TIME_OVER) when the time is over
+	// that the caller gave. A caller that takes no message for 10 seconds loses the stream.
+	WatchStatus(context.Context, *connect.Request[wire.WatchStatusRequest], *connect.ServerStream[wire.WatchStatusResponse]) error
 	// Flush sends what is queued now, without waiting for the next attempt, and can wait until it is stored.
 	Flush(context.Context, *connect.Request[wire.FlushRequest]) (*connect.Response[wire.FlushResponse], error)
 	// ListQueue says what the queue holds, lane by lane. For admins.
@@ -265,6 +290,12 @@ func NewLocalServiceHandler(svc LocalServiceHandler, opts ...connect.HandlerOpti
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	localServiceWatchStatusHandler := connect.NewServerStreamHandler(
+		LocalServiceWatchStatusProcedure,
+		svc.WatchStatus,
+		connect.WithSchema(localServiceMethods.ByName("WatchStatus")),
+		connect.WithHandlerOptions(opts...),
+	)
 	localServiceFlushHandler := connect.NewUnaryHandler(
 		LocalServiceFlushProcedure,
 		svc.Flush,
@@ -297,6 +328,8 @@ func NewLocalServiceHandler(svc LocalServiceHandler, opts ...connect.HandlerOpti
 			localServiceReportAppPerformanceHandler.ServeHTTP(w, r)
 		case LocalServiceStatusProcedure:
 			localServiceStatusHandler.ServeHTTP(w, r)
+		case LocalServiceWatchStatusProcedure:
+			localServiceWatchStatusHandler.ServeHTTP(w, r)
 		case LocalServiceFlushProcedure:
 			localServiceFlushHandler.ServeHTTP(w, r)
 		case LocalServiceListQueueProcedure:
@@ -330,6 +363,10 @@ func (UnimplementedLocalServiceHandler) ReportAppPerformance(context.Context, *c
 
 func (UnimplementedLocalServiceHandler) Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.Status is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) WatchStatus(context.Context, *connect.Request[wire.WatchStatusRequest], *connect.ServerStream[wire.WatchStatusResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.WatchStatus is not implemented"))
 }
 
 func (UnimplementedLocalServiceHandler) Flush(context.Context, *connect.Request[wire.FlushRequest]) (*connect.Response[wire.FlushResponse], error) {
