@@ -42,6 +42,7 @@ var floors = map[string]int{
 	"buffer/disktest":         1,
 	"buffer/group":            1,
 	"loyalty":                 1,
+	"loyalty/payment":         1,
 	"loyalty/phone":           1,
 	"pci":                     1,
 	"uplink/block":            1,
