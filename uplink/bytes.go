@@ -50,10 +50,14 @@ func (t *traffic) message() *wire.Traffic {
 	return m
 }
 
+// trafficOf returns what a message says. What TCP took is known when both directions are.
 func trafficOf(m *wire.Traffic) traffic {
-	return traffic{
+	t := traffic{
 		sent:     [purposes]uint64{m.GetSentLedgerBytes(), m.GetSentTelemetryBytes(), m.GetSentOverheadBytes()},
 		received: m.GetReceivedOverheadBytes(),
-		sentTCP:  m.GetSentTcpBytes(), receivedTCP: m.GetReceivedTcpBytes(), tcpKnown: m.SentTcpBytes != nil,
 	}
+	if m != nil && m.SentTcpBytes != nil && m.ReceivedTcpBytes != nil {
+		t.sentTCP, t.receivedTCP, t.tcpKnown = m.GetSentTcpBytes(), m.GetReceivedTcpBytes(), true
+	}
+	return t
 }

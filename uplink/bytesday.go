@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
 
@@ -13,9 +14,17 @@ const daysKept = 7
 
 // instant is a moment by both clocks.
 type instant struct {
-	date  string        // of the shop, as [time.DateOnly]; empty while nobody knows what day it is
+	wall  time.Time     // in the zone of the shop; zero while nobody knows what time it is
 	boot  time.Duration // since boot, suspend included
 	known bool          // boot is
+}
+
+// date returns the date of the shop, or nothing while nobody knows it.
+func (i instant) date() string {
+	if i.wall.IsZero() {
+		return ""
+	}
+	return i.wall.Format(time.DateOnly)
 }
 
 // dated is what was counted on one day.
@@ -28,47 +37,49 @@ type dated struct {
 // calendar keeps what was counted by day of the shop.
 //
 // A day is a date on the wall: one on which the clocks are set forward has 23 hours. While nobody knows the date, a day is
-// 24 hours; when the date becomes known, those days get the last dates up to it. When the clock is set, so that the date
-// changes by more than the time that has passed allows, what this run has counted was counted under wrong dates, and moves
-// with the clock. Nothing that was counted is ever dropped but for its age.
+// 24 hours; when the date becomes known, those days get the last dates up to it. When the clock is set by half a day or
+// more, this run has counted under wrong dates, and its days move with the clock. Nothing that was counted is ever dropped
+// but for its age.
 type calendar struct {
 	before []dated // what an earlier run had counted, by date
 	run    []dated // what this run has, the latest first
 
 	begun time.Duration // when run[0] was begun, since boot
-	last  time.Duration // when run[0] was looked at last, since boot
+	last  instant       // when it was looked at last
 	full  bool          // what telemetry has next does not fit into today
 	fresh bool          // a day has begun since the calendar was written
 }
 
 // today returns the day that it is now.
 func (c *calendar) today(now instant) *dated {
-	passed, told := now.boot-c.last, now.known
-	c.last = now.boot
 	if len(c.run) == 0 {
 		c.begin(now)
-		return &c.run[0]
 	}
-	current := &c.run[0]
-	switch {
-	case now.date == current.date && now.date != "":
-	case now.date == "":
-		if current.date != "" || told && now.boot-c.begun >= day {
+	if now.known && c.last.known && !now.wall.IsZero() && !c.last.wall.IsZero() {
+		c.move(now.wall.Sub(c.last.wall) - (now.boot - c.last.boot))
+	}
+	c.last = now
+	switch date, current := now.date(), c.run[0].date; {
+	case date == "":
+		if current != "" || now.known && now.boot-c.begun >= day {
 			c.begin(now)
 		}
-	case current.date == "":
-		c.name(now.date)
-	case told && wasSet(current.date, now.date, passed):
-		c.move(now, passed)
-	default:
+	case current == "":
+		c.name(date)
+	case date < current: // the clock was set back over midnight, by a little
+		c.run[0].date = date
+	case date > current:
 		c.begin(now)
+	}
+	if date := now.date(); date != "" {
+		c.run = merged(c.run, nil, date)
 	}
 	return &c.run[0]
 }
 
 // begin begins a day.
 func (c *calendar) begin(now instant) {
-	c.run = slices.Insert(c.run, 0, dated{date: now.date})
+	c.run = slices.Insert(c.run, 0, dated{date: now.date()})
 	c.run = c.run[:min(len(c.run), daysKept)]
 	c.begun, c.full, c.fresh = now.boot, false, true
 }
@@ -81,39 +92,16 @@ func (c *calendar) name(today string) {
 		}
 		c.run[i].date = later(today, -i)
 	}
-	c.run = merged(c.run, nil, today)
 }
 
-// move gives the days of this run other dates after the clock was set. One that was set back over midnight, by a little,
-// has only told the last of them wrong.
-func (c *calendar) move(now instant, passed time.Duration) {
-	by := between(c.run[0].date, now.date) - int(passed/day)
-	if by == -1 {
-		c.run[0].date = now.date
-	} else {
-		for i := range c.run {
-			if c.run[i].date != "" {
-				c.run[i].date = later(c.run[i].date, by)
-			}
+// move gives the days of this run other dates, after the clock was set by so much.
+func (c *calendar) move(by time.Duration) {
+	days := int(math.Round(float64(by) / float64(day)))
+	for i := range c.run {
+		if days != 0 && c.run[i].date != "" {
+			c.run[i].date = later(c.run[i].date, days)
 		}
 	}
-	c.run = merged(c.run, nil, now.date)
-	if c.run[0].date != now.date {
-		c.begin(now)
-	}
-}
-
-// wasSet reports whether the date went from one to another by more than the time that has passed allows.
-func wasSet(from, to string, passed time.Duration) bool {
-	days := between(from, to)
-	return days < 0 || days > int(passed/day)+1
-}
-
-// between returns how many days there are from one date to another.
-func between(from, to string) int {
-	f, _ := time.Parse(time.DateOnly, from)
-	t, _ := time.Parse(time.DateOnly, to)
-	return int(t.Sub(f) / day)
 }
 
 // later returns the date some days after another.
@@ -150,9 +138,10 @@ func merged(a, b []dated, today string) []dated {
 // all returns the days to tell, today first.
 func (c *calendar) all(now instant) []dated {
 	c.today(now)
-	all := merged(c.run, c.before, now.date)
-	if now.date != "" {
-		first := later(now.date, 1-daysKept)
+	today := now.date()
+	all := merged(c.run, c.before, today)
+	if today != "" {
+		first := later(today, 1-daysKept)
 		all = slices.DeleteFunc(all, func(d dated) bool { return d.date < first })
 	}
 	return all[:min(len(all), daysKept)]

@@ -86,10 +86,9 @@ func (c *Client) room() (bytes int64, limited bool) {
 
 // instant returns what time it is for those who count by day.
 func (c *Client) instant() instant {
-	now, known := c.clockTime()
 	var i instant
-	if known {
-		i.date = now.Format(time.DateOnly)
+	if now, known := c.clockTime(); known {
+		i.wall = now
 	}
 	i.boot, i.known = c.Clock.SinceBoot()
 	return i

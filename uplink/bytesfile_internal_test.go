@@ -1,0 +1,51 @@
+package uplink
+
+import (
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// FuzzTrafficFile: what is read of a file is in range and in order, and written again it is read as the same.
+func FuzzTrafficFile(f *testing.F) {
+	for _, seed := range []string{
+		`{}`,
+		`{"days":[{"date":"2026-05-01","traffic":{"sentLedgerBytes":"1","sentTcpBytes":"52"},"telemetryLimitBytes":"7"},{"date":"2026-04-30"}]}`,
+		`{"days":[{"date":"2026-05-01"},{"date":"2026-05-01"}]}`,
+		`{"days":[{"date":"2026-05-01","traffic":{"sentLedgerBytes":"18446744073709551615"}}],"later":1}`,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		days, err := parseTraffic(content)
+		if err != nil {
+			return
+		}
+		if len(days) > daysKept {
+			t.Fatalf("%d days", len(days))
+		}
+		var again wire.TrafficDays
+		for i, d := range days {
+			if _, err := time.Parse(time.DateOnly, d.date); err != nil || i > 0 && days[i-1].date <= d.date || d.cost < 0 || d.traffic.sentBytes() > 3*maxCounted {
+				t.Fatalf("the days are %v", days)
+			}
+			again.Days = append(again.Days, &wire.TrafficDay{Date: d.date, Traffic: d.traffic.message(), TelemetryLimitBytes: uint64(d.cost)})
+		}
+		written, err := protojson.Marshal(&again)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := parseTraffic(written)
+		if err != nil || len(got) != len(days) {
+			t.Fatalf("written and read again: %v, %v", got, err)
+		}
+		for i := range got {
+			if got[i] != days[i] {
+				t.Fatalf("written and read again: %v, want %v", got[i], days[i])
+			}
+		}
+	})
+}
