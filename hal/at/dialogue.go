@@ -72,7 +72,20 @@ func (d *Dialogue) echo(line string) bool {
 	line, sent := strings.ToUpper(line), strings.ToUpper(d.command.Text)
 	return strings.HasSuffix(line, sent) || strings.HasPrefix(line, "AT+") ||
 		len(line) >= 2 && strings.HasPrefix(sent, line) ||
-		len(line) >= 4 && strings.HasSuffix(sent, line)
+		len(line) >= 4 && strings.HasSuffix(sent, line) ||
+		len(sent) > 4 && strings.HasSuffix(line, sent[2:]) ||
+		len(sent) > 4 && len(line) == len(sent) && differing(line, sent) <= 2
+}
+
+// differing returns at how many places two texts of the same length differ.
+func differing(a, b string) int {
+	n := 0
+	for i := range len(a) {
+		if a[i] != b[i] {
+			n++
+		}
+	}
+	return n
 }
 
 // isHeader reports whether a line is the prefix of the answer and nothing else.
@@ -92,8 +105,11 @@ func (d *Dialogue) mine(line string) bool {
 }
 
 // foreign reports whether a line can't be part of an answer that has no prefix: one with the prefix of another command,
-// or one of the words that modems say when they start and stop.
+// one of the words that modems say when they start and stop, or no text.
 func (d *Dialogue) foreign(line string) bool {
+	if strings.ContainsFunc(line, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return true
+	}
 	switch line {
 	case "RDY", "RING", "READY", "START", "SMS READY", "SMS Ready", "SMS DONE", "PB DONE", "Call Ready", "POWERED DOWN",
 		"NORMAL POWER DOWN", "UNDER-VOLTAGE WARNNING", "OVER-VOLTAGE WARNNING":

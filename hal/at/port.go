@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -149,49 +150,61 @@ func (p *Port) run(ctx context.Context) {
 	defer p.enter(ErrClosed)
 	var w watch
 	defer w.stop()
+	var last error // why the attempt before failed
 	pause := retryFirst
 	for ctx.Err() == nil {
 		w.start(p.opts.Watch) // before the attempt, so that nothing is missed
-		stream, err := p.opts.Open()
-		if err != nil {
-			p.enter(classify(err))
-			p.wait(ctx, &w, p.pauseAfter(err, &w, &pause))
-			continue
-		}
-		if ctx.Err() == nil {
-			w.stop()
-			good := false
-			s := newSession(stream, &p.opts)
-			err = s.run(ctx, p.requests, func() {
-				good = true
-				p.enter(nil)
-			})
-			w.start(p.opts.Watch)
-			if good {
-				pause = retryFirst
-			}
-		}
-		_ = stream.Close()
+		good, err := p.attempt(ctx, &w, unanswered(last))
 		if ctx.Err() != nil {
 			return
 		}
+		if good || !errors.Is(classify(err), classify(last)) {
+			pause = retryFirst
+		}
+		last = err
 		p.enter(classify(err))
-		p.wait(ctx, &w, p.pauseAfter(err, &w, &pause))
+		most := longest(err, w.back != nil)
+		if back := p.wait(ctx, &w, min(pause, most)); back {
+			pause = retryFirst
+			continue
+		}
+		pause = min(2*pause, most)
 	}
 }
 
-// pauseAfter returns how long to wait after an attempt that failed, and makes the next pause longer.
-func (p *Port) pauseAfter(err error, w *watch, pause *time.Duration) time.Duration {
-	now := *pause
-	most := retryMost
-	switch {
-	case errors.Is(err, ErrSilent), errors.Is(err, ErrGarbled):
-		most = retryHung
-	case errors.Is(err, ErrGone) && w.back != nil:
-		most = retryGone
+// errEnded is part of the error of an attempt that had opened the port.
+var errEnded = errors.New("the port was open")
+
+// attempt opens the port and speaks with the modem for as long as it can be. good tells that the modem answered.
+func (p *Port) attempt(ctx context.Context, w *watch, late bool) (good bool, err error) {
+	stream, err := p.opts.Open()
+	if err != nil {
+		return false, err
 	}
-	*pause = min(2*now, most)
-	return min(now, most)
+	defer func() { _ = stream.Close() }()
+	if ctx.Err() != nil {
+		return false, ErrClosed
+	}
+	w.stop()
+	err = newSession(stream, &p.opts, late).run(ctx, p.requests, func() {
+		good = true
+		p.enter(nil)
+	})
+	w.start(p.opts.Watch)
+	return good, errors.Join(errEnded, err)
+}
+
+// longest returns how long to wait at most after an attempt that failed. What a watch tells of need not be tried often, but
+// a watch tells nothing of a node that stays where it is while its device fails.
+func longest(err error, watched bool) time.Duration {
+	there := errors.Is(err, errEnded) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.ENODEV)
+	switch {
+	case unanswered(err):
+		return retryHung
+	case classify(err) == ErrGone && watched && !there:
+		return retryGone
+	}
+	return retryMost
 }
 
 // enter changes the state of the port.
@@ -208,20 +221,21 @@ func (p *Port) enter(state error) {
 	}
 }
 
-// wait waits for the port to come back, no longer than the pause. Who asks meanwhile is told why there is no answer.
-func (p *Port) wait(ctx context.Context, w *watch, pause time.Duration) {
+// wait waits for the port to come back, no longer than the pause, and reports whether it may be back. Who asks meanwhile is
+// told why there is no answer.
+func (p *Port) wait(ctx context.Context, w *watch, pause time.Duration) (back bool) {
 	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	_, state := p.State()
 	for {
 		select {
 		case <-ctx.Done():
-			return
+			return false
 		case <-timer.C:
-			return
+			return false
 		case <-w.back:
 			w.stop() // what was watched may be gone itself, as /dev/serial/by-id is with the last port
-			return
+			return true
 		case r := <-p.requests:
 			r.reply <- reply{err: state}
 		}

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // cycles is how often the modem is unplugged in TestPortUnplugged: 10,000 take some minutes, since the kernel takes its time
 // to end an inotify.
-var cycles = flag.Int("cycles", 200, "how often to unplug the modem")
+var cycles = flag.Int("cycles", 60, "how often to unplug the modem")
 
 func newModem(t *testing.T) *haltest.Modem {
 	t.Helper()

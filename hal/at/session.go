@@ -4,20 +4,16 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 )
 
 const (
-	// syncTimeout is how long a modem may take for AT: it asks nothing of the network.
-	syncTimeout = time.Second
-	// syncTries is how often AT is tried in a row before the port is opened anew.
-	syncTries = 3
 	// maxMisses is how many commands in a row may go without an answer before the modem must answer AT again.
 	maxMisses = 3
-	// quiet is how long nothing may come after an answer that was late, until the next command is asked.
-	quiet = 50 * time.Millisecond
-	// quietLimit is how long that is waited for.
-	quietLimit = 500 * time.Millisecond
+	// slipLimit is for how long after a late answer others may come late.
+	slipLimit = 30 * time.Second
 	// writeLimit is how long a command may take to be sent: the tty takes it at once unless nobody reads.
 	writeLimit = time.Second
 	// maxEmpty is how many reads in a row may bring nothing.
@@ -40,18 +36,21 @@ type session struct {
 	chunks chan []byte // what was read
 	failed chan error  // why no more is read
 
-	misses int  // commands in a row without an answer
-	late   bool // an answer may still be on its way
-	slips  bool // an answer was late since the port was opened
+	misses int       // commands in a row without an answer
+	late   bool      // an answer may still be on its way
+	slips  time.Time // when an answer was late last
+	probes int       // see settle
 
 	came   int // bytes since
 	period time.Time
 }
 
-func newSession(stream Stream, opts *Options) *session {
+// newSession returns a session on an open port. late tells that answers may come to what was asked before it was opened.
+func newSession(stream Stream, opts *Options, late bool) *session {
 	return &session{
 		stream: stream,
 		opts:   opts,
+		late:   late,
 		chunks: make(chan []byte),
 		failed: make(chan error, 1),
 	}
@@ -111,24 +110,25 @@ func (s *session) serve(ctx context.Context, requests <-chan *request) error {
 		if err != nil {
 			return err
 		}
+		var answer Answer
 		if s.late {
-			if err := s.settle(ctx); err != nil {
-				r.reply <- reply{err: classify(err)}
-				return err
-			}
+			err = s.settle(ctx)
 		}
-		answer, err := s.ask(ctx, r.command)
+		if err == nil {
+			answer, err = s.ask(ctx, r.command)
+		}
+		if err == nil && s.doubtful(r.command) {
+			answer, err = s.again(ctx, r.command, answer)
+		}
 		switch {
 		case err == nil:
-			err = refused(answer)
-			r.reply <- reply{answer: answer, err: err}
+			r.reply <- reply{answer: answer, err: refused(answer)}
 			if answer.Final.Kind == Connect { // data mode: only the end of the connection ends it for sure
 				return ErrGarbled
 			}
-			// An OK without what it is for may be that of an earlier command.
-			s.late = s.late || s.slips && r.command.Prefix != "" && len(answer.Lines) == 0
+			s.late = s.late || s.strange(r.command, answer)
 			continue
-		case errors.Is(err, ErrSilent), errors.Is(err, ErrGarbled):
+		case unanswered(err):
 			r.reply <- reply{err: classify(err)}
 		default:
 			r.reply <- reply{err: classify(err)}
@@ -142,6 +142,38 @@ func (s *session) serve(ctx context.Context, requests <-chan *request) error {
 	}
 }
 
+// unanswered reports whether an error says that a command has no answer, and nothing worse.
+func unanswered(err error) bool { return errors.Is(err, ErrSilent) || errors.Is(err, ErrGarbled) }
+
+// tells reports whether the answer to a command has lines.
+func tells(c Command) bool {
+	return c.Prefix != "" || strings.HasPrefix(c.Text, "AT+") && !strings.Contains(c.Text, "=")
+}
+
+// strange reports whether an answer may be that of another command: it ends without what it is for.
+func (s *session) strange(c Command, a Answer) bool {
+	return tells(c) && len(a.Lines) == 0 && (a.Final.Kind == OK || c.Prefix == "" || s.slipped())
+}
+
+// slipped reports whether an answer was late not long ago: one that was given up may still come.
+func (s *session) slipped() bool { return !s.slips.IsZero() && time.Since(s.slips) < slipLimit }
+
+// doubtful reports whether a late answer to another command would be taken for the answer to this one: it has no prefix.
+func (s *session) doubtful(c Command) bool { return c.Prefix == "" && tells(c) && s.slipped() }
+
+// again asks a command again that has been answered, and returns an answer if both are the same.
+func (s *session) again(ctx context.Context, c Command, first Answer) (Answer, error) {
+	second, err := s.ask(ctx, c)
+	if err != nil {
+		return Answer{}, err
+	}
+	if !slices.Equal(first.Lines, second.Lines) || first.Final != second.Final {
+		s.late, s.slips = true, time.Now()
+		return Answer{}, ErrGarbled
+	}
+	return second, nil
+}
+
 // refused returns the error of an answer that is not OK.
 func refused(a Answer) error {
 	if a.Final.Kind == OK {
@@ -150,70 +182,16 @@ func refused(a Answer) error {
 	return &RefusedError{Final: a.Final}
 }
 
-// sync makes the modem listen: it answers AT, sends no echo, and gives numbers for errors. ESC ends a prompt that an
-// earlier program left. Who asks meanwhile waits.
-func (s *session) sync(ctx context.Context) error {
-	var err error
-	for try := range syncTries {
-		if try > 0 {
-			if err := s.write("\x1b\r"); err != nil {
-				return err
-			}
-			if err := s.drain(ctx); err != nil {
-				return err
-			}
-		}
-		_, err = s.ask(ctx, Command{Text: "AT", Timeout: syncTimeout})
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, ErrSilent) && !errors.Is(err, ErrGarbled) {
-			return err
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if s.late {
-		if err := s.drain(ctx); err != nil {
-			return err
-		}
-	}
-	s.late = false
-	setup := append([]Command{{Text: "ATE0"}, {Text: "AT+CMEE=1"}}, s.opts.Setup...)
-	for _, c := range setup {
-		if c.Timeout <= 0 {
-			c.Timeout = DefaultTimeout
-		}
-		_, err := s.ask(ctx, c)
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// settle waits until a late answer has come or can't come any more, and sees that the modem answers to what is asked.
-func (s *session) settle(ctx context.Context) error {
-	if err := s.drain(ctx); err != nil {
-		return err
-	}
-	_, err := s.ask(ctx, Command{Text: "AT", Timeout: syncTimeout})
-	if errors.Is(err, ErrSilent) || errors.Is(err, ErrGarbled) {
-		return nil // the command will tell
-	}
-	if err != nil {
-		return err
-	}
-	s.late = false
-	return s.drain(ctx)
-}
-
 // ask sends a command and takes in what comes until it is answered.
 func (s *session) ask(ctx context.Context, c Command) (Answer, error) {
 	if err := s.write(c.Text + "\r"); err != nil {
 		return Answer{}, err
 	}
+	return s.await(ctx, c)
+}
+
+// await takes in what comes until a command is answered that has been sent.
+func (s *session) await(ctx context.Context, c Command) (Answer, error) {
 	s.dialogue.Ask(c)
 	defer s.dialogue.Give()
 	limit := time.NewTimer(c.Timeout)
@@ -237,7 +215,7 @@ func (s *session) ask(ctx context.Context, c Command) (Answer, error) {
 			return Answer{}, err
 		case <-limit.C:
 			s.misses++
-			s.late, s.slips = true, true
+			s.late, s.slips = true, time.Now()
 			if s.dialogue.heard {
 				return Answer{}, ErrGarbled
 			}
@@ -262,31 +240,6 @@ func (s *session) idle(ctx context.Context, requests <-chan *request) (*request,
 			return nil, err
 		case <-ctx.Done():
 			return nil, ErrClosed
-		}
-	}
-}
-
-// drain takes in what comes until nothing more does.
-func (s *session) drain(ctx context.Context) error {
-	end := time.NewTimer(quietLimit)
-	defer end.Stop()
-	pause := time.NewTimer(quiet)
-	defer pause.Stop()
-	for {
-		select {
-		case chunk := <-s.chunks:
-			if _, _, err := s.take(chunk); err != nil {
-				return err
-			}
-			pause.Reset(quiet)
-		case <-pause.C:
-			return nil
-		case <-end.C:
-			return nil
-		case err := <-s.failed:
-			return err
-		case <-ctx.Done():
-			return ErrClosed
 		}
 	}
 }
