@@ -247,3 +247,20 @@ func TestTrafficOverARestart(t *testing.T) {
 		t.Error("the file is gone")
 	}
 }
+
+// On a single connection each purpose has from the first byte on what the backend got of it.
+func TestTrafficOfOneConnection(t *testing.T) {
+	p := newPicky(1)
+	b := newBench(t, serveScript(t, p.script), nil)
+	b.add(20)
+	b.addReadings(5, 3000)
+	b.run()
+	flushed(t, b)
+	b.add(1)
+	flushed(t, b)
+	s := b.client.Status()
+	checkTraffic(t, s)
+	if tr := s.GetTraffic(); int64(tr.GetSentLedgerBytes()) != p.ledger.Load() || int64(tr.GetSentTelemetryBytes()) != p.telemetry.Load() || s.GetConnects() != 1 {
+		t.Errorf("sent are %v in %d connections, the backend got %d and %d", tr, s.GetConnects(), p.ledger.Load(), p.telemetry.Load())
+	}
+}
