@@ -27,7 +27,7 @@ type Client struct {
 	lastAck  time.Time
 	connects uint64
 	steps    steps                    // how long the last ones took
-	progress chan struct{}            // closed and replaced at each ack
+	progress chan struct{}            // closed and replaced at each ack, and when the state changes
 	furthest map[buffer.LaneID]uint64 // the last record of each lane that an ack was ever had for
 	advances uint64                   // acks that covered records beyond that
 	unread   *unread                  // nil while the queue can be read
@@ -102,6 +102,7 @@ func (c *Client) Run(ctx context.Context) error {
 func (c *Client) pause(ctx context.Context, wait time.Duration) (hurried bool) {
 	c.mu.Lock()
 	c.state, c.nextTry = wire.UplinkState_UPLINK_STATE_WAITING, time.Now().Add(wait)
+	c.wake()
 	c.mu.Unlock()
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -14,15 +14,13 @@ func (c *Client) Flush(ctx context.Context) (waiting uint64, complete bool) {
 	goal := c.Queue.Lanes()
 	c.Hurry()
 	for {
-		c.mu.Lock()
-		progress := c.progress
-		c.mu.Unlock()
+		changed := c.Changed()
 		waiting, missing := c.missing(goal)
 		if len(missing) == 0 || c.Backend == "" || !missing[buffer.Ledger] && c.holds() {
 			return waiting, len(missing) == 0
 		}
 		select {
-		case <-progress:
+		case <-changed:
 		case <-ctx.Done():
 			return waiting, false
 		}

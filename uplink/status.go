@@ -50,7 +50,10 @@ func (c *Client) Status() *wire.UplinkStatus {
 func (c *Client) setState(s wire.UplinkState) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.state = s
+	if c.state != s {
+		c.state = s
+		c.wake()
+	}
 }
 
 // reached notes how far an attempt has come.
@@ -83,6 +86,19 @@ func (c *Client) acknowledged() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.lastAck = time.Now()
+	c.wake()
+}
+
+// Changed returns a channel that is closed when the backend has acknowledged something, and when the state or what is wrong
+// changes. Whoever looks takes the channel first, so that no change is missed.
+func (c *Client) Changed() <-chan struct{} {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.progress
+}
+
+// wake tells whoever waits for a change. c.mu is held.
+func (c *Client) wake() {
 	close(c.progress)
 	c.progress = make(chan struct{})
 }

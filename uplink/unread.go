@@ -24,6 +24,9 @@ func (c *Client) looked(id buffer.LaneID, err error) {
 		c.unread = nil
 	}
 	now := c.unread
+	if now != before {
+		c.wake()
+	}
 	c.mu.Unlock()
 	switch {
 	case now != nil && before == nil:
