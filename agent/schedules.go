@@ -10,6 +10,7 @@ func collectOptions(cfg Config) collect.Options {
 		HostEvery:         t.HostEvery.Duration,
 		ModemEvery:        t.ModemEvery.Duration,
 		AppEvery:          t.AppEvery.Duration,
+		AppReportEvery:    t.AppReportEvery.Duration,
 		NetworkEvery:      t.NetworkEvery.Duration,
 		Jitter:            t.Jitter,
 		BlockEvery:        t.BlockEvery.Duration,

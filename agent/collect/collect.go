@@ -40,6 +40,8 @@ type Options struct {
 	// at the same time is read in one round, and has one time: pauses that are multiples of each other cost the fewest
 	// bytes.
 	BatteryEvery, HostEvery, AppEvery time.Duration
+	// AppReportEvery is the pause between what is told of applications' reports. Zero means 15 minutes.
+	AppReportEvery time.Duration
 	// ModemEvery is the same for modems. Zero means a minute.
 	ModemEvery time.Duration
 	// NetworkEvery is the same for network interfaces. Zero means 15 minutes.
@@ -93,6 +95,8 @@ type Collector struct {
 	modemDue    bool // what is read of the modems next is due
 	modemUrgent bool // what was read of them is to be told at once
 
+	reports *reports
+
 	mu     sync.Mutex // guards what follows
 	block  block
 	handed time.Time // when the first block was handed to the sink since the last spill out of turn; zero when none was
@@ -112,6 +116,7 @@ func New(opts Options) *Collector {
 	opts.BatteryEvery = cmp.Or(opts.BatteryEvery, 5*time.Minute)
 	opts.HostEvery = cmp.Or(opts.HostEvery, 5*time.Minute)
 	opts.AppEvery = cmp.Or(opts.AppEvery, 5*time.Minute)
+	opts.AppReportEvery = cmp.Or(opts.AppReportEvery, 15*time.Minute)
 	opts.ModemEvery = cmp.Or(opts.ModemEvery, time.Minute)
 	opts.NetworkEvery = cmp.Or(opts.NetworkEvery, 15*time.Minute)
 	opts.BlockEvery = cmp.Or(opts.BlockEvery, 60*time.Second)
@@ -129,18 +134,19 @@ func New(opts Options) *Collector {
 		opts.Violated = func(*pci.Violation) {}
 	}
 	return &Collector{
-		opts:   opts,
-		power:  make(powerWatch),
-		parts:  newPartWatch(),
-		pace:   newPaceWatch(opts.SlowBelowPercent, opts.FastFor),
-		urgent: allowance{every: opts.BlockEvery},
-		modems: make(modemWatch),
-		modem:  newModemReader(),
+		opts:    opts,
+		power:   make(powerWatch),
+		parts:   newPartWatch(),
+		pace:    newPaceWatch(opts.SlowBelowPercent, opts.FastFor),
+		urgent:  allowance{every: opts.BlockEvery},
+		modems:  make(modemWatch),
+		modem:   newModemReader(),
+		reports: newReports(opts.BlockEvery),
 	}
 }
 
-// Run records that the agent started, reads the terminal until ctx ends, and records that the agent stops. When it returns,
-// the last block is with the sink. It may be called once.
+// Run records that the agent started, reads the terminal until ctx ends, and records what applications reported and that the
+// agent stops. When it returns, the last block is with the sink. It may be called once.
 func (c *Collector) Run(ctx context.Context) {
 	c.record(time.Now(), c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STARTED}))
 	c.Flush()
@@ -151,6 +157,7 @@ func (c *Collector) Run(ctx context.Context) {
 	beside.Go(func() { c.watchContacts(ctx) })
 	c.watch(ctx)
 	beside.Wait()
+	c.record(time.Now(), c.reports.tell(time.Now())...)
 	c.record(time.Now(), c.lifecycle(&wire.Lifecycle{Kind: wire.LifecycleKind_LIFECYCLE_KIND_STOPPING}))
 	c.Flush()
 }

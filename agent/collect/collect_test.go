@@ -26,7 +26,7 @@ const never = 100 * 365 * 24 * time.Hour
 
 // quiet is a collector that reads once and then only looks for changes.
 func quiet() collect.Options {
-	return collect.Options{BatteryEvery: never, HostEvery: never, AppEvery: never, NetworkEvery: never, Version: "1.2.3"}
+	return collect.Options{BatteryEvery: never, HostEvery: never, AppEvery: never, AppReportEvery: never, NetworkEvery: never, Version: "1.2.3"}
 }
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

@@ -19,13 +19,21 @@ func (c *Collector) readHost(ctx context.Context) []*wire.Event {
 	return []*wire.Event{{Body: &wire.Event_Host{Host: reading}}}
 }
 
-// readApp reads how the agent itself performs.
-func (c *Collector) readApp(ctx context.Context) []*wire.Event {
-	reading, err := c.opts.Board.App(ctx, AgentName, os.Getpid())
+// readApps reads how the agent itself and the applications that are watched perform. Those have the version that they
+// reported last.
+func (c *Collector) readApps(ctx context.Context) (events []*wire.Event) {
+	add := func(reading *wire.AppPerformance, version string) {
+		reading.Version = version
+		events = append(events, &wire.Event{Body: &wire.Event_AppPerformance{AppPerformance: reading}})
+	}
+	own, err := c.opts.Board.App(ctx, AgentName, os.Getpid())
 	if err != nil {
 		c.opts.Log.Warn().Err(err).Msg("the agent can't be read")
-		return nil
+	} else {
+		add(own, c.opts.Version)
 	}
-	reading.Version = c.opts.Version
-	return []*wire.Event{{Body: &wire.Event_AppPerformance{AppPerformance: reading}}}
+	for _, reading := range c.opts.Board.Apps(ctx) {
+		add(reading, c.reports.version(reading.App))
+	}
+	return events
 }

@@ -20,7 +20,8 @@ type source struct {
 func (c *Collector) sources() []source {
 	list := []source{
 		{c.opts.HostEvery, concernsHost, c.readHost},
-		{c.opts.AppEvery, concernsHost, c.readApp},
+		{c.opts.AppEvery, concernsHost, c.readApps},
+		{c.opts.AppReportEvery, 0, c.readReports},
 		{c.opts.NetworkEvery, concernsLink, c.readInterfaces},
 	}
 	if c.opts.Board.HasModem() {
