@@ -1,15 +1,19 @@
 package hal_test
 
 import (
+	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/hal/haltest"
+	"github.com/stampd/stampd/uplink/wire"
 )
 
 // gpioSim is where the kernel's simulated lines are made: Documentation/admin-guide/gpio/gpio-sim.rst.
@@ -124,6 +128,60 @@ func TestKernelLineUnplugCycles(t *testing.T) {
 	if after := descriptors(t); after > before+2 {
 		t.Errorf("%d descriptors, %d at first", after, before)
 	}
+}
+
+// A switch that bounces is told of once, when it is at rest, with its state at the start and through both of its edges.
+func TestKernelContactBounces(t *testing.T) {
+	s := newSimLine(t, "TAMPER")
+	s.move(t, true)
+	board := hal.Open(hal.Profile{SystemBus: hal.NoBus, Tamper: &hal.Pin{Line: "TAMPER", Debounce: 100 * time.Millisecond}})
+	defer board.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	states := make(chan hal.Contact, 100)
+	var watching sync.WaitGroup
+	watching.Go(func() { board.WatchContacts(ctx, func(_ wire.ContactKind, c hal.Contact) { states <- c }) })
+	defer watching.Wait()
+	defer cancel()
+	want := hal.Contact{Active: true}
+	for range 4 {
+		select {
+		case got := <-states:
+			if got != want {
+				t.Errorf("told of %+v, want %+v", got, want)
+			}
+		case <-time.After(20 * time.Second):
+			t.Fatalf("nothing was told; %+v", board.Found())
+		}
+		want = hal.Contact{Active: !want.Active, Changes: want.Changes + 1}
+		for bounce := range 41 { // more than the kernel keeps the edges of
+			s.move(t, want.Active == (bounce%2 == 0))
+		}
+	}
+	time.Sleep(500 * time.Millisecond) // a real line: nothing must come
+	if len(states) > 1 {
+		t.Errorf("%d states were told for one move", len(states))
+	}
+}
+
+// A line that somebody else has is not taken from them, and is there when they let go.
+func TestKernelLineTaken(t *testing.T) {
+	newSimLine(t, "DOCK")
+	pin := hal.Pin{Line: "DOCK"}
+	theirs, err := hal.OpenLine("/dev", pin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ours, err := hal.OpenLine("/dev", pin); !errors.Is(err, hal.ErrTaken) {
+		t.Errorf("got %v, %v for a line that is taken, want %v", ours, err, hal.ErrTaken)
+	}
+	if err := theirs.Close(); err != nil {
+		t.Fatal(err)
+	}
+	ours, err := hal.OpenLine("/dev", pin)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = ours.Close()
 }
 
 func descriptors(t *testing.T) int {

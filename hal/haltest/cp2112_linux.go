@@ -22,6 +22,7 @@ type CP2112 struct {
 
 	mu       sync.Mutex // guards all below
 	levels   byte
+	silent   bool
 	config   [14]byte // of the bus, as the driver set it
 	transfer transfer
 }
@@ -117,6 +118,13 @@ func (c *CP2112) Drive(line int, high bool) {
 	}
 }
 
+// Silence makes the bridge take no notice of whatever it is asked, as one does whose firmware hung, or ends that.
+func (c *CP2112) Silence(silent bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.silent = silent
+}
+
 // cp2112Descriptor describes every report as so many bytes of the vendor's own: HID 1.11, clause 6.2.2.
 func cp2112Descriptor() []byte {
 	d := []byte{0x06, 0x00, 0xFF, 0x09, 0x01, 0xA1, 0x01, 0x15, 0x00, 0x26, 0xFF, 0x00, 0x75, 0x08, 0x95, cp2112ReportSize - 1}
@@ -150,7 +158,10 @@ func (c *CP2112) serve() {
 		if err != nil {
 			return
 		}
-		if n < 4 {
+		c.mu.Lock()
+		silent := c.silent
+		c.mu.Unlock()
+		if n < 4 || silent {
 			continue
 		}
 		body := event[4:]

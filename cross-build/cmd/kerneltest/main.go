@@ -23,6 +23,7 @@ import (
 type options struct {
 	arch, cache, run, maySkip string
 	timeout                   time.Duration
+	environment               []string // "NAME=value", for the tests
 	packages                  []string // folders below the module's root
 }
 
@@ -33,6 +34,10 @@ func main() {
 	flag.StringVar(&o.run, "run", ".", "run the tests that match the regular expression")
 	flag.StringVar(&o.maySkip, "may-skip", "^TestModemManager", "regular expression of tests that may skip: they need a program that is not there")
 	flag.DurationVar(&o.timeout, "timeout", 10*time.Minute, "end after so long")
+	flag.Func("env", "set NAME=value for the tests; may be given again", func(value string) error {
+		o.environment = append(o.environment, value)
+		return nil
+	})
 	flag.Parse()
 	if o.packages = flag.Args(); len(o.packages) == 0 {
 		o.packages = []string{"hal", "hal/haltest"}

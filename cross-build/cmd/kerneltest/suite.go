@@ -78,7 +78,7 @@ func (s suite) build(ctx context.Context) (string, error) {
 			return "", err
 		}
 		plan.Commands = append(plan.Commands, guest.Command{
-			Name: p, Path: program, Dir: path.Join(source, p), Timeout: s.timeout,
+			Name: p, Path: program, Dir: path.Join(source, p), Timeout: s.timeout, Env: s.environment,
 			Args: []string{"-test.v=test2json", "-test.run=" + s.run, "-test.timeout=" + (s.timeout - time.Second).String()},
 		})
 	}
