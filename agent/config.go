@@ -67,7 +67,7 @@ type UplinkConfig struct {
 	StallAfter         Duration      `toml:"stall_after" comment:"A batch without an answer for this long ends the stream, 5s to 10m. Above the worst delay of a bad cell."`
 	Keepalive          Duration      `toml:"keepalive" comment:"Pause after which an idle connection is probed, 10s to 1h. Carriers forget a connection after 5 to 30 minutes. A probe costs some 230 bytes, and none is needed while this is longer than telemetry.block_every."`
 	TelemetryWindow    uplink.Window `toml:"telemetry_window" comment:"When readings are sent, by the clock of the shop: \"02:00-05:00\". Empty: at any time. Payments and stamps never wait for it."`
-	TelemetryPerDay    ByteSize      `toml:"telemetry_per_day" comment:"What readings may cost in a day, TCP and IP included, 64KiB to 1GiB; what is over waits for the next day. 0B: any. Counted anew when the agent starts."`
+	TelemetryPerDay    ByteSize      `toml:"telemetry_per_day" comment:"What readings may cost in a day, TCP and IP included, 64KiB to 1GiB; what is over waits for the next day. 0B: any. A restart remembers what was spent; a power cut forgets what was since the last hour with payments."`
 	TimeZone           string        `toml:"time_zone" comment:"Zone of the window and the day, such as \"Europe/Berlin\". Empty: the system's."`
 	Proxy              uplink.Proxy  `toml:"proxy" comment:"Proxy on the way to the backend: \"http://user:password@host:port\", https:// or socks5://, or \"environment\" for HTTPS_PROXY. Empty: none. It is shown without its password."`
 	ProxyCA            string        `toml:"proxy_ca" comment:"The authorities that an https proxy's certificate may come from, PEM. Empty: the system's."`
@@ -87,18 +87,19 @@ type HardwareConfig struct {
 
 // TelemetryConfig is how often the terminal is read.
 type TelemetryConfig struct {
-	BatteryEvery   Duration `toml:"battery_every" comment:"Battery, 1s to 24h, and at once when it is plugged in or out. 2m costs some 4.5 KB a day."`
-	HostEvery      Duration `toml:"host_every" comment:"Processor, memory, disk and network, 1s to 24h. 2m costs some 10 KB a day."`
-	ModemEvery     Duration `toml:"modem_every" comment:"Modem, 1s to 24h, and at once when its registration or its SIM changes. 2m costs some 8.0 KB a day."`
-	NetworkEvery   Duration `toml:"network_every" comment:"Network interfaces, 1s to 24h. 30m costs some 1.2 KB a day for each."`
-	AppEvery       Duration `toml:"app_every" comment:"The agent's own process and the applications of apps, 1s to 24h. 15m costs some 2.0 KB a day."`
-	BlockEvery     Duration `toml:"block_every" comment:"Pause between blocks of readings, 1s to 1h. 8m costs some 44 KB a day beside the readings, which keeps an idle day under 100 KB."`
-	BlockOffline   Duration `toml:"block_every_offline" comment:"The same while readings can't be sent or are held, 1s to 24h, at least block_every. With 15m a whole day offline costs some 25 KB, its readings included."`
-	SlowBelow      uint32   `toml:"slow_below_percent" comment:"Charge at which a battery in use runs down, 0 to 100 percent: from then on everything is read less often, by up to four times and at least once an hour. What is told at once still is. 0 means never."`
-	FastFor        Duration `toml:"fast_for" comment:"How long what something is wrong with is read more often, by up to four times and at most every 5s, 0s to 24h; 0s: never. Begun anew when something else goes wrong, six times in a row and then once in 4h."`
-	Apps           []string `toml:"apps" comment:"Applications to watch, up to 16: \"name:pos\" is every process of that name, \"pidfile:/run/pos.pid\" the one whose id is in that file, \"unit:pos.service\" those of a systemd unit; \"till=name:pos\" is called till."`
-	AppReportEvery Duration `toml:"app_report_every" comment:"Pause between what is told of the durations that applications report, 1s to 24h."`
-	Jitter         float64  `toml:"jitter" comment:"How late a reading may be, as a part of the time until the next one, 0.0 to 0.5: random, so that a fleet does not report in step."`
+	BatteryEvery    Duration `toml:"battery_every" comment:"Battery, 1s to 24h, and at once when it is plugged in or out. 2m costs some 4.5 KB a day."`
+	HostEvery       Duration `toml:"host_every" comment:"Processor, memory, disk and network, 1s to 24h. 2m costs some 10 KB a day."`
+	ModemEvery      Duration `toml:"modem_every" comment:"Modem, 1s to 24h, and at once when its registration or its SIM changes. 2m costs some 8.0 KB a day."`
+	NetworkEvery    Duration `toml:"network_every" comment:"Network interfaces, 1s to 24h. 30m costs some 1.2 KB a day for each."`
+	ConnectionEvery Duration `toml:"connection_every" comment:"The way to the backend and what it cost, 1s to 24h, and at once when the default route changes. 30m costs some 1.9 KB a day."`
+	AppEvery        Duration `toml:"app_every" comment:"The agent's own process and the applications of apps, 1s to 24h. 15m costs some 2.0 KB a day."`
+	BlockEvery      Duration `toml:"block_every" comment:"Pause between blocks of readings, 1s to 1h. 8m costs some 44 KB a day beside the readings, which keeps an idle day under 100 KB."`
+	BlockOffline    Duration `toml:"block_every_offline" comment:"The same while readings can't be sent or are held, 1s to 24h, at least block_every. With 15m a whole day offline costs some 25 KB, its readings included."`
+	SlowBelow       uint32   `toml:"slow_below_percent" comment:"Charge at which a battery in use runs down, 0 to 100 percent: from then on everything is read less often, by up to four times and at least once an hour. What is told at once still is. 0 means never."`
+	FastFor         Duration `toml:"fast_for" comment:"How long what something is wrong with is read more often, by up to four times and at most every 5s, 0s to 24h; 0s: never. Begun anew when something else goes wrong, six times in a row and then once in 4h."`
+	Apps            []string `toml:"apps" comment:"Applications to watch, up to 16: \"name:pos\" is every process of that name, \"pidfile:/run/pos.pid\" the one whose id is in that file, \"unit:pos.service\" those of a systemd unit; \"till=name:pos\" is called till."`
+	AppReportEvery  Duration `toml:"app_report_every" comment:"Pause between what is told of the durations that applications report, 1s to 24h."`
+	Jitter          float64  `toml:"jitter" comment:"How late a reading may be, as a part of the time until the next one, 0.0 to 0.5: random, so that a fleet does not report in step."`
 }
 
 // LoyaltyConfig is the stamp cards.
@@ -144,18 +145,19 @@ func defaultConfig() Config {
 		},
 		Hardware: HardwareConfig{Board: hal.BoardAuto, SysRoot: "/sys", ProcRoot: "/proc", Modem: hal.ModemAuto, ModemBaud: 115200},
 		Telemetry: TelemetryConfig{
-			BatteryEvery:   Duration{2 * time.Minute},
-			HostEvery:      Duration{2 * time.Minute},
-			ModemEvery:     Duration{2 * time.Minute},
-			NetworkEvery:   Duration{30 * time.Minute},
-			AppEvery:       Duration{15 * time.Minute},
-			BlockEvery:     Duration{8 * time.Minute},
-			BlockOffline:   Duration{15 * time.Minute},
-			SlowBelow:      20,
-			FastFor:        Duration{15 * time.Minute},
-			Apps:           []string{},
-			AppReportEvery: Duration{15 * time.Minute},
-			Jitter:         0.1,
+			BatteryEvery:    Duration{2 * time.Minute},
+			HostEvery:       Duration{2 * time.Minute},
+			ModemEvery:      Duration{2 * time.Minute},
+			NetworkEvery:    Duration{30 * time.Minute},
+			ConnectionEvery: Duration{30 * time.Minute},
+			AppEvery:        Duration{15 * time.Minute},
+			BlockEvery:      Duration{8 * time.Minute},
+			BlockOffline:    Duration{15 * time.Minute},
+			SlowBelow:       20,
+			FastFor:         Duration{15 * time.Minute},
+			Apps:            []string{},
+			AppReportEvery:  Duration{15 * time.Minute},
+			Jitter:          0.1,
 		},
 		Loyalty: LoyaltyConfig{
 			ProgrammeID:          "stamps",
@@ -228,6 +230,7 @@ func (c *Config) check(ck *checker) {
 	ck.duration("telemetry.host_every", t.HostEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.modem_every", t.ModemEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.network_every", t.NetworkEvery, time.Second, 24*time.Hour)
+	ck.duration("telemetry.connection_every", t.ConnectionEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.app_every", t.AppEvery, time.Second, 24*time.Hour)
 	ck.duration("telemetry.block_every", t.BlockEvery, time.Second, time.Hour)
 	ck.duration("telemetry.block_every_offline", t.BlockOffline, time.Second, 24*time.Hour)

@@ -57,9 +57,37 @@ func passDay(t *testing.T, cfg Config, number uint64, awaited bool) *day {
 		opts.Board, opts.Clock = board, disciplined(number)
 		opts.Guard, opts.Sink = pci.NewGuard(d.take), discard{}
 		opts.Awaited = func() bool { return awaited }
+		opts.Uplink = shopUplink(number)
 		collect.New(opts).Run(ctx)
 	})
 	return d
+}
+
+// shopUplink returns what the uplink of a terminal over a cell says in the course of a day: a block each eight minutes, and
+// now and then another connection.
+func shopUplink(number uint64) func() *wire.UplinkStatus {
+	rng := rand.New(rand.NewPCG(2, number))
+	begun, last := time.Now(), time.Now()
+	s := &wire.UplinkStatus{State: wire.UplinkState_UPLINK_STATE_ONLINE, Connects: 1, Traffic: &wire.Traffic{SentTcpBytes: new(uint64(0)), ReceivedTcpBytes: new(uint64(0))}}
+	return func() *wire.UplinkStatus {
+		for ; time.Since(last) > 8*time.Minute; last = last.Add(8 * time.Minute) {
+			s.Traffic.SentTelemetryBytes += 250 + rng.Uint64N(60)
+			s.Traffic.SentOverheadBytes += 31
+			s.Traffic.ReceivedOverheadBytes += 40 + rng.Uint64N(3)
+			*s.Traffic.SentTcpBytes += 104
+			*s.Traffic.ReceivedTcpBytes += 52 * (1 + rng.Uint64N(2))
+		}
+		if s.ConnectMs == nil || rng.IntN(12) == 0 {
+			s.Connects++
+			s.Traffic.SentOverheadBytes += 400 + rng.Uint64N(50)
+			s.Traffic.ReceivedOverheadBytes += 600 + rng.Uint64N(50)
+			s.ResolveMs, s.ConnectMs, s.HandshakeMs = new(20+rng.Uint32N(60)), new(40+rng.Uint32N(60)), new(90+rng.Uint32N(100))
+		}
+		s.Retransmits = new(uint64(time.Since(begun) / (5 * time.Hour)))
+		s.RoundTripUs = new(35_000 + rng.Uint32N(90_000))
+		s.SinceAckMs = new(rng.Int64N(8 * 60_000))
+		return proto.CloneOf(s)
+	}
 }
 
 // shopBoard returns a board with everything that a terminal has: a battery, a modem that answers, and an interface.

@@ -12,6 +12,7 @@ func collectOptions(cfg Config) collect.Options {
 		AppEvery:          t.AppEvery.Duration,
 		AppReportEvery:    t.AppReportEvery.Duration,
 		NetworkEvery:      t.NetworkEvery.Duration,
+		ConnectionEvery:   t.ConnectionEvery.Duration,
 		Jitter:            t.Jitter,
 		BlockEvery:        t.BlockEvery.Duration,
 		UnawaitedEvery:    t.BlockOffline.Duration,

@@ -15,11 +15,12 @@ import (
 // scheduled are the events that each schedule of the section telemetry makes. A new schedule needs its row, and its readings
 // their place in day.live, or what it costs is that of a value that never changes.
 var scheduled = map[string]func(*wire.Event) bool{
-	"battery_every": func(e *wire.Event) bool { return e.GetBattery() != nil },
-	"host_every":    func(e *wire.Event) bool { return e.GetHost() != nil },
-	"modem_every":   func(e *wire.Event) bool { return e.GetModem() != nil },
-	"network_every": func(e *wire.Event) bool { return e.GetNetworkInterface() != nil },
-	"app_every":     func(e *wire.Event) bool { return e.GetAppPerformance() != nil },
+	"battery_every":    func(e *wire.Event) bool { return e.GetBattery() != nil },
+	"host_every":       func(e *wire.Event) bool { return e.GetHost() != nil },
+	"modem_every":      func(e *wire.Event) bool { return e.GetModem() != nil },
+	"network_every":    func(e *wire.Event) bool { return e.GetNetworkInterface() != nil },
+	"connection_every": func(e *wire.Event) bool { return e.GetConnection() != nil },
+	"app_every":        func(e *wire.Event) bool { return e.GetAppPerformance() != nil },
 }
 
 // costs is how a comment tells what its default costs.

@@ -46,6 +46,8 @@ type Options struct {
 	ModemEvery time.Duration
 	// NetworkEvery is the same for network interfaces. Zero means 15 minutes.
 	NetworkEvery time.Duration
+	// ConnectionEvery is the same for the connection to the backend. Zero means 30 minutes.
+	ConnectionEvery time.Duration
 	// Jitter is how late a round may be, as a part of the time until the next one: 0 to 0.5. Each is late by a random time.
 	Jitter float64
 	// BlockEvery is the pause between blocks: one is handed over with the last round that begins within it. Zero means 60
@@ -69,6 +71,9 @@ type Options struct {
 	// Nil means always.
 	Online func() bool
 
+	// Uplink tells how the uplink is, and must return soon. Nil means that there is none: the connection is not read.
+	Uplink func() *wire.UplinkStatus
+
 	// Audit records a security event: what the tamper switch does. It may take as long as the disk does. Nil means that
 	// nobody wants to know.
 	Audit func(*wire.Audit)
@@ -90,6 +95,7 @@ type Collector struct {
 	pace   paceWatch
 	looked time.Time // when the batteries were looked at last
 	modems modemWatch
+	way    wayWatch
 
 	modem       modemReader
 	modemDue    bool // what is read of the modems next is due
@@ -119,6 +125,7 @@ func New(opts Options) *Collector {
 	opts.AppReportEvery = cmp.Or(opts.AppReportEvery, 15*time.Minute)
 	opts.ModemEvery = cmp.Or(opts.ModemEvery, time.Minute)
 	opts.NetworkEvery = cmp.Or(opts.NetworkEvery, 15*time.Minute)
+	opts.ConnectionEvery = cmp.Or(opts.ConnectionEvery, 30*time.Minute)
 	opts.BlockEvery = cmp.Or(opts.BlockEvery, 60*time.Second)
 	opts.UnawaitedEvery = max(opts.UnawaitedEvery, opts.BlockEvery)
 	if opts.Awaited == nil {

@@ -82,6 +82,9 @@ func (c *Collector) look(ctx context.Context, due bool) (seen sight) {
 		seen.events = append(seen.events, c.lifecycle(l))
 	}
 	seen.urgent = seen.urgent || len(lost) > 0 && c.urgent.take(now)
+	changed := c.lookAtWay(ctx)
+	seen.events = append(seen.events, changed...)
+	seen.urgent = seen.urgent || len(changed) > 0
 	return seen
 }
 

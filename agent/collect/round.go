@@ -24,6 +24,9 @@ func (c *Collector) sources() []source {
 		{c.opts.AppReportEvery, 0, c.readReports},
 		{c.opts.NetworkEvery, concernsLink, c.readInterfaces},
 	}
+	if c.opts.Uplink != nil {
+		list = append(list, source{c.opts.ConnectionEvery, concernsLink, c.readConnection})
+	}
 	if c.opts.Board.HasModem() {
 		list = append(list, source{c.opts.ModemEvery, concernsLink, c.readModem})
 	}
