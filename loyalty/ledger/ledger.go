@@ -14,6 +14,7 @@ import (
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/loyalty"
+	"github.com/stampd/stampd/loyalty/payment"
 	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink/wire"
 )
@@ -34,6 +35,9 @@ type Options struct {
 	Refs      *pci.RefKey // nil while the merchant's member key is missing
 	Clock     *hal.Clock
 	Online    func() bool // whether the uplink is up, as told in answers
+
+	Limits   payment.Limits // what is watched of payments that are stored on the terminal
+	KeepBIN6 bool           // the first six digits of a card's number are recorded
 }
 
 // Ledger records payments and stamps. It is safe for concurrent use.

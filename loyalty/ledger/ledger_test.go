@@ -27,7 +27,7 @@ type terminal struct {
 	queue *buffer.Queue
 }
 
-func newTerminal(t *testing.T, dir string) terminal {
+func newTerminal(t testing.TB, dir string) terminal {
 	t.Helper()
 	keys, err := pci.NewSealer([32]byte{1})
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 // Each row that does not add up is found, and nothing is in a good file.
 func TestVerifyFindsRowsThatDoNotAddUp(t *testing.T) {
 	first := func(b *bolt.Bucket) (k, v []byte) {
-		k, v = b.Cursor().First()
+		k, v = b.Cursor().Seek([]byte("c")) // a card, an entry, or an answer behind what payments have come to
 		return append([]byte(nil), k...), append([]byte(nil), v...)
 	}
 	number := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
