@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,37 +126,56 @@ func updateReading(t *testing.T, archive string, r *wire.Modem) {
 }
 
 func TestATModemConformance(t *testing.T) {
-	t.Parallel()
 	tr, want := transcript(t, "../testdata/at/quectel-ep06.txtar")
-	want.Name = "ttyUSB2"
-	haltest.TestModem(t, func(t *testing.T) haltest.ModemBench {
+	haltest.TestModem(t, haltest.InBubble, func(t *testing.T) haltest.ModemBench {
 		virtual := haltest.NewModem(tr)
-		modem, slot := plug(t, virtual)
+		l := &line{modem: virtual}
+		modem := hal.NewATModem(hal.ATOptions{Name: want.Name, Open: l.open, Timeout: 400 * time.Millisecond})
+		t.Cleanup(func() {
+			modem.Close()
+			l.cut(true)
+		})
 		return haltest.ModemBench{
 			Modem:  modem,
 			Want:   want,
 			Hang:   func() { virtual.Fault(haltest.Hang) },
 			Garble: func() { virtual.Fault(haltest.Garbage) },
-			Remove: func() { slot.Unplug(); waitGone(t, modem) },
+			Remove: func() { l.cut(true); synctest.Wait() },
 			Restore: func() {
 				virtual.Fault(haltest.NoFault)
-				if _, err := os.Lstat(slot.Path()); err != nil {
-					if err := slot.Plug(virtual); err != nil {
-						t.Error(err)
-					}
-				}
+				l.cut(false)
 			},
 		}
 	})
 }
 
-// waitGone waits until the modem has noticed that its port is gone.
-func waitGone(t *testing.T, m *hal.ATModem) {
-	t.Helper()
-	for started := time.Now(); m.State() == nil; time.Sleep(time.Millisecond) {
-		if time.Since(started) > time.Second {
-			t.Fatal("it takes longer than a second to notice that the port is gone")
-		}
+// line is a line to a modem, which can be cut. It lives in a bubble of testing/synctest.
+type line struct {
+	modem *haltest.Modem
+
+	mu   sync.Mutex
+	gone bool
+	end  net.Conn
+}
+
+func (l *line) open() (at.Stream, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.gone {
+		return nil, os.ErrNotExist
+	}
+	ours, theirs := net.Pipe()
+	l.end = theirs
+	go l.modem.Serve(context.Background(), theirs)
+	return ours, nil
+}
+
+func (l *line) cut(gone bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.gone = gone
+	if gone && l.end != nil {
+		_ = l.end.Close()
 	}
 }
 

@@ -94,6 +94,7 @@ func TestBoardHotSwap(t *testing.T) {
 
 // A file that blocks for ever costs one goroutine, not one per reading, and delays neither Open nor the next readings.
 func TestBoardHungFile(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	writeTree(t, "healthy", root)
 	fifo := filepath.Join(root, class, "bq27441-0", "current_now")
@@ -179,6 +180,7 @@ func TestBoardCancelled(t *testing.T) {
 
 // Batteries of a profile's own stand beside the kernel's, and each fails on its own.
 func TestBoardProfileBatteries(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	writeTree(t, "healthy", root)
 	second := haltest.NewBattery(&wire.Battery{Name: "grip", CapacityPercent: new(uint32(3))})
@@ -207,6 +209,7 @@ func TestBoardProfileBatteries(t *testing.T) {
 
 // A driver that names a battery anew each time it is put in must not make the board remember them all.
 func TestBoardForgets(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	board := hal.Open(hal.Profile{SysRoot: root})
 	for i := range 500 {

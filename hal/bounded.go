@@ -11,9 +11,13 @@ import (
 // errPanicked means that a read ended in a panic: gopsutil, for one, indexes into kernel files without looking.
 var errPanicked = errors.New("panicked")
 
+// maxRunning is how many reads may be on their way at a time. Batteries that hang and come again under another name each
+// time must not fill the memory with reads that never come back.
+const maxRunning = 64
+
 // bounded runs reads that may hang for ever, as a file of sysfs does when the bus behind it hangs. A caller waits for a
-// read no longer than the limit; a hung read costs one goroutine in all, however often it is asked for again.
-// It is safe for concurrent use.
+// read no longer than the limit; a hung read costs one goroutine in all, however often it is asked for again, and there
+// are never more than maxRunning of them. It is safe for concurrent use.
 type bounded[T any] struct {
 	limit time.Duration
 
@@ -41,6 +45,9 @@ func (b *bounded[T]) do(ctx context.Context, name string, read func() (T, error)
 		return none, err
 	}
 	c := b.start(name, read)
+	if c == nil {
+		return none, ErrHung
+	}
 	timer := time.NewTimer(time.Until(c.expires))
 	defer timer.Stop()
 	select {
@@ -53,12 +60,15 @@ func (b *bounded[T]) do(ctx context.Context, name string, read func() (T, error)
 	}
 }
 
-// start returns the read with that name that is on its way, or sets it off.
+// start returns the read with that name that is on its way, or sets it off. It returns nothing when too many hang.
 func (b *bounded[T]) start(name string, read func() (T, error)) *call[T] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if c, ok := b.running[name]; ok {
 		return c
+	}
+	if len(b.running) >= maxRunning {
+		return nil
 	}
 	c := &call[T]{done: make(chan struct{}), expires: time.Now().Add(b.limit)}
 	b.running[name] = c

@@ -3,6 +3,7 @@ package hal
 import (
 	"context"
 	"errors"
+	"strconv"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -64,6 +65,34 @@ func TestBoundedHung(t *testing.T) {
 		time.Sleep(time.Minute)
 		if n, err := b.do(t.Context(), "file", read); n != 2 || err != nil {
 			t.Errorf("after it came back: got %d and %v, want a second read", n, err)
+		}
+	})
+}
+
+// However many reads hang, there is an end to the goroutines that they cost, and all is read again when they are back.
+func TestBoundedMany(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBounded[int](time.Second)
+		started := 0
+		begin := time.Now()
+		for i := range 1000 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+			_, err := b.do(ctx, strconv.Itoa(i), func() (int, error) {
+				started++
+				time.Sleep(time.Hour)
+				return 0, nil
+			})
+			cancel()
+			if i >= maxRunning && err != ErrHung {
+				t.Fatalf("read %d: error is %v, want %v", i, err, ErrHung)
+			}
+		}
+		if started != maxRunning || time.Since(begin) > time.Second {
+			t.Errorf("%d reads were started within %v, want %d", started, time.Since(begin), maxRunning)
+		}
+		time.Sleep(time.Hour)
+		if n, err := b.do(t.Context(), "new", func() (int, error) { return 3, nil }); n != 3 || err != nil {
+			t.Errorf("after they came back: got %d and %v", n, err)
 		}
 	})
 }

@@ -149,6 +149,7 @@ func TestContact(t *testing.T) {
 
 // A line that never rests is told of once, and left alone most of the time.
 func TestContactUnsteady(t *testing.T) {
+	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		s := haltest.NewSwitch(false)
 		board, w := watched(t, s)

@@ -41,6 +41,7 @@ type properties map[string]map[string]dbus.Variant
 type ModemManager struct {
 	address string
 	changed func()
+	limit   time.Duration // how long a call may take
 
 	joining sync.Mutex // held while the bus is joined
 
@@ -64,6 +65,7 @@ func NewModemManager(address string, changed func()) *ModemManager {
 	return &ModemManager{
 		address:  address,
 		changed:  changed,
+		limit:    busLimit,
 		measured: make(map[dbus.ObjectPath]bool),
 		sims:     make(map[dbus.ObjectPath]string),
 	}
@@ -227,7 +229,7 @@ func (mm *ModemManager) objects(ctx context.Context) (map[dbus.ObjectPath]proper
 	return objects, err
 }
 
-// call calls a method of the service, within busLimit, and stores what it returns.
+// call calls a method of the service, within its limit, and stores what it returns.
 func (mm *ModemManager) call(ctx context.Context, path dbus.ObjectPath, method string, result any, args ...any) error {
 	conn, err := mm.join(ctx)
 	if err != nil {
@@ -239,7 +241,7 @@ func (mm *ModemManager) call(ctx context.Context, path dbus.ObjectPath, method s
 	if !owned {
 		return fmt.Errorf("cannot ask ModemManager: %w", ErrGone)
 	}
-	within, cancel := context.WithTimeout(ctx, busLimit)
+	within, cancel := context.WithTimeout(ctx, mm.limit)
 	defer cancel()
 	// Without a start: on a machine where somebody stopped the service it stays so.
 	done := conn.Object(mmName, path).CallWithContext(within, method, dbus.FlagNoAutoStart, args...)

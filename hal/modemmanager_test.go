@@ -140,12 +140,13 @@ func (m namedModem) Read(ctx context.Context) (*wire.Modem, error) {
 
 func TestModemManagerConformance(t *testing.T) {
 	t.Parallel()
-	haltest.TestModem(t, func(t *testing.T) haltest.ModemBench {
+	haltest.TestModem(t, haltest.InRealTime, func(t *testing.T) haltest.ModemBench {
 		bus := startBus(t)
 		service := startManager(t, bus)
 		properties, want := managed()
 		service.Plug(properties, managedICCID)
 		manager := hal.NewModemManager(bus, nil)
+		manager.SetLimit(500 * time.Millisecond)
 		t.Cleanup(manager.Close)
 		return haltest.ModemBench{
 			Modem:  namedModem{manager, "cdc-wdm0"},
@@ -245,6 +246,7 @@ func TestBoardModemManager(t *testing.T) {
 
 // A bus that hangs is no answer: nothing is opened before it is known whose the modem is, and nothing waits for ever.
 func TestBoardBusHangs(t *testing.T) {
+	t.Parallel()
 	dir, err := os.MkdirTemp("", "bus") // the path of t.TempDir is too long for a unix socket
 	if err != nil {
 		t.Fatal(err)

@@ -225,6 +225,10 @@ func (m *Modem) answer(ctx context.Context, s *speaker, command string) error {
 	case known:
 	case upper == "AT" || upper == "AT+CMEE=1":
 		lines = []string{"OK"}
+	case upper == "AT+CMEE?":
+		lines = []string{"+CMEE: 1", "OK"}
+	case upper == "AT+CSCS?":
+		lines = []string{`+CSCS: "IRA"`, "OK"}
 	default:
 		lines = []string{"ERROR"}
 	}

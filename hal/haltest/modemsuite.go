@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -36,9 +37,18 @@ type ModemBench struct {
 	Restore func()
 }
 
-// TestModem checks that an implementation of hal.Modem keeps the promises of the interface. open is called once for each
-// of them. Real parts take real time: the promises are tested at once.
-func TestModem(t *testing.T, open func(t *testing.T) ModemBench) {
+// InBubble runs a promise in a bubble of testing/synctest, for a bench that can live in one.
+func InBubble(t *testing.T, test func(t *testing.T)) { synctest.Test(t, test) }
+
+// InRealTime runs a promise beside others, for a bench of real parts, which take real time.
+func InRealTime(t *testing.T, test func(t *testing.T)) {
+	t.Parallel()
+	test(t)
+}
+
+// TestModem checks that an implementation of hal.Modem keeps the promises of the interface. run is InBubble or InRealTime,
+// and open is called once for each of them.
+func TestModem(t *testing.T, run func(t *testing.T, test func(t *testing.T)), open func(t *testing.T) ModemBench) {
 	for _, promise := range []struct {
 		name string
 		test func(t *testing.T, b ModemBench)
@@ -54,9 +64,7 @@ func TestModem(t *testing.T, open func(t *testing.T) ModemBench) {
 		{"asked often while hung", testModemHungForLong},
 	} {
 		t.Run(promise.name, func(t *testing.T) {
-			t.Parallel()
-			b := open(t)
-			promise.test(t, b)
+			run(t, func(t *testing.T) { promise.test(t, open(t)) })
 		})
 	}
 }
