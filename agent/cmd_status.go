@@ -43,6 +43,8 @@ func printStatus(w io.Writer, p palette, s *wire.StatusResponse) {
 		known(s.GetMerchantId()), span(time.Duration(s.GetUptimeSeconds())*time.Second))
 	printUplink(w, p, s.GetUplink())
 	printCertificate(w, p, s.GetCertificate())
+	printNetwork(w, p, s.GetNetwork(), s.GetUplink())
+	printTraffic(w, s.GetUplink().GetDays())
 	printBacklog(w, p, s.GetLanes())
 	printQueue(w, p, s.GetQueue())
 	printParts(w, p, s.GetParts())

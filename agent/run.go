@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -28,6 +29,9 @@ const (
 	apiPatience   = 1 * time.Second // for calls in progress
 	flushPatience = 2 * time.Second // for one attempt to send what is queued
 )
+
+// trafficFile keeps what the uplink's days cost, beside the queue.
+const trafficFile = "traffic.json"
 
 // agent is everything that runs, in the order in which it is built.
 type agent struct {
@@ -89,6 +93,7 @@ func (a *agent) build() error {
 		TelemetryWindow:    cfg.Uplink.TelemetryWindow,
 		TelemetryPerDay:    int64(cfg.Uplink.TelemetryPerDay),
 		Zone:               a.zone(),
+		TrafficFile:        filepath.Join(filepath.Dir(cfg.Queue.Path), trafficFile),
 		Proxy:              cfg.Uplink.Proxy,
 		ProxyCA:            cfg.Uplink.ProxyCA,
 		Alarm:              a.audit,
@@ -115,7 +120,7 @@ func (a *agent) build() error {
 	collecting.Version = a.version.Version
 	collecting.Awaited = a.awaited
 	if cfg.Uplink.Backend != "" {
-		collecting.Online = a.uplink.Online
+		collecting.Online, collecting.Uplink = a.uplink.Online, a.uplink.Status
 	}
 	collecting.Audit = a.audit
 	collecting.Violated = a.violated

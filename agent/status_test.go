@@ -17,6 +17,7 @@ func TestPrintStatus(t *testing.T) {
 		"nothing is known": {&wire.StatusResponse{}, `
 stampd unknown, terminal unknown of merchant unknown, up 0 s
   uplink    unknown
+  network   unknown
   backlog   unknown
   queue     unknown
   hardware  unknown
@@ -49,6 +50,7 @@ stampd 1.2.3, terminal t-1 of merchant m-1, up 3 h 5 min
             last attempt ended at tcp: no route [2J
             hint: plug it in
             readings are held for 3 h 0 min, until their time of day; payments and stamps are sent at once
+  network   unknown
   backlog   ledger 12, telemetry 43 (1 in memory)
   queue     /q, 64 KiB used of 64 MiB, 1 quarantined, 2 dropped
             fault: disk full
@@ -65,6 +67,7 @@ stampd 1.2.3, terminal t-1 of merchant m-1, up 3 h 5 min
 stampd 1, terminal t of merchant m, up 0 s
   uplink    online, backend gateway:8443
             nothing stored since start, sent 0 B, received 0 B, connected once
+  network   unknown
   backlog   unknown
   queue     unknown
   hardware  unknown
@@ -80,6 +83,7 @@ stampd 1, terminal t of merchant m, up 0 s
 stampd 1, terminal t of merchant m, up 0 s
   uplink    unknown
   identity  certificate until 2027-01-01, to be renewed from 2026-12-02 on
+  network   unknown
   backlog   unknown
   queue     unknown
   hardware  unknown
@@ -96,6 +100,7 @@ stampd 1, terminal t of merchant m, up 0 s
   uplink    unknown
   identity  certificate until 2027-01-01, to be renewed now
             no route
+  network   unknown
   backlog   unknown
   queue     unknown
   hardware  unknown
@@ -108,6 +113,90 @@ stampd 1, terminal t of merchant m, up 0 s
 stampd 1, terminal t of merchant m, up 0 s
   uplink    unknown
   identity  certificate expired on 2027-01-01
+  network   unknown
+  backlog   unknown
+  queue     unknown
+  hardware  unknown
+  security  requests refused for cardholder data: 0, FIPS 140-3 mode off
+`},
+		"network": {&wire.StatusResponse{
+			Version: "1", TerminalId: "t", MerchantId: "m",
+			Uplink: &wire.UplinkStatus{
+				State: wire.UplinkState_UPLINK_STATE_ONLINE, Backend: "gateway:8443", Connects: 2, SinceAckMs: new(int64(4000)),
+				RoundTripUs: new(uint32(48_250)), Retransmits: new(uint64(3)), ResolveMs: new(uint32(12)), ConnectMs: new(uint32(51)), HandshakeMs: new(uint32(120)),
+				Days: []*wire.TrafficDay{
+					{Date: "2026-05-02", Traffic: &wire.Traffic{
+						SentLedgerBytes: 1024, SentTelemetryBytes: 2048, SentOverheadBytes: 512, ReceivedOverheadBytes: 512,
+						SentTcpBytes: new(uint64(500)), ReceivedTcpBytes: new(uint64(524)),
+					}},
+					{Date: "2026-05-01", Traffic: &wire.Traffic{SentLedgerBytes: 100}},
+					{Date: "2026-04-30", Traffic: &wire.Traffic{SentLedgerBytes: 7}},
+				},
+			},
+			Network: &wire.NetworkStatus{
+				Links: &wire.LinkList{Links: []*wire.LinkStatus{
+					{Name: "eth0", Kind: wire.LinkKind_LINK_KIND_ETHERNET, State: wire.LinkState_LINK_STATE_UP, Carrier: new(true),
+						Addresses: []string{"169.254.7.9/16"}, Ipv4: new(false), Ipv6: new(false)},
+					{Name: "eth1", Kind: wire.LinkKind_LINK_KIND_ETHERNET, State: wire.LinkState_LINK_STATE_DOWN, Carrier: new(false)},
+					{Name: "wlan0", Kind: wire.LinkKind_LINK_KIND_WIFI, State: wire.LinkState_LINK_STATE_DORMANT, Carrier: new(true)},
+					{Name: "wwan0", Kind: wire.LinkKind_LINK_KIND_CELLULAR, Carrier: new(true), Addresses: []string{"198.51.100.6/30", "2001:db8::3/64"},
+						Ipv4: new(true), Ipv6: new(true)},
+					{Name: "x\x1b[2J"},
+				}},
+				Ipv4Routes:  &wire.RouteList{Routes: []*wire.DefaultRoute{{Interface: "wwan0", Gateway: "198.51.100.5"}, {Interface: "eth0", Metric: 100}}},
+				Ipv6Routes:  &wire.RouteList{Routes: []*wire.DefaultRoute{{Interface: "wwan0"}}},
+				NameServers: &wire.NameServers{Addresses: []string{"192.0.2.1", "2001:db8::53"}, Stub: true},
+			},
+		}, `
+stampd 1, terminal t of merchant m, up 0 s
+  uplink    online, backend gateway:8443
+            last stored 4 s ago, sent 0 B, received 0 B, connected 2 times
+  network   default route: IPv4 over wwan0 by 198.51.100.5, IPv6 over wwan0
+            eth0: ethernet, up, 169.254.7.9/16, no address that works beyond the link
+            eth1: ethernet, down
+            wlan0: Wi-Fi, waits for the network to let it in
+            wwan0: cellular, up, 198.51.100.6/30 2001:db8::3/64
+            x [2J: state unknown
+            names from 192.0.2.1, 2001:db8::53, asked by a resolver on the terminal
+            round trip 48.2 ms, 3 segments sent again, last look-up 12 ms, connection 51 ms, TLS 120 ms
+  traffic   today 5 KiB: payments and stamps 1 KiB, readings 2 KiB, overhead 1 KiB, TCP and IP 1 KiB
+            yesterday 100 B: payments and stamps 100 B, readings 0 B, overhead 0 B, TCP and IP unknown
+  backlog   unknown
+  queue     unknown
+  hardware  unknown
+  security  requests refused for cardholder data: 0, FIPS 140-3 mode off
+`},
+		"no way out": {&wire.StatusResponse{
+			Version: "1", TerminalId: "t", MerchantId: "m",
+			Uplink: &wire.UplinkStatus{
+				State: wire.UplinkState_UPLINK_STATE_CONNECTING, Backend: "gateway:8443",
+				Days: []*wire.TrafficDay{{Traffic: &wire.Traffic{SentOverheadBytes: 9}}, {Date: "2026-04-20", Traffic: &wire.Traffic{}}},
+			},
+			Network: &wire.NetworkStatus{
+				Links:      &wire.LinkList{Links: []*wire.LinkStatus{{Name: "wlan0", Kind: wire.LinkKind_LINK_KIND_WIFI, State: wire.LinkState_LINK_STATE_UP, Carrier: new(false)}}},
+				Ipv4Routes: &wire.RouteList{}, Ipv6Routes: &wire.RouteList{}, NameServers: &wire.NameServers{},
+			},
+		}, `
+stampd 1, terminal t of merchant m, up 0 s
+  uplink    connecting, backend gateway:8443
+            nothing stored since start, sent 0 B, received 0 B, connected 0 times
+  network   no default route: nothing can be reached
+            wlan0: Wi-Fi, no signal
+            no name server
+  traffic   today 9 B: payments and stamps 0 B, readings 0 B, overhead 9 B, TCP and IP unknown
+            2026-04-20 0 B: payments and stamps 0 B, readings 0 B, overhead 0 B, TCP and IP unknown
+  backlog   unknown
+  queue     unknown
+  hardware  unknown
+  security  requests refused for cardholder data: 0, FIPS 140-3 mode off
+`},
+		"half of it unknown": {&wire.StatusResponse{
+			Version: "1", TerminalId: "t", MerchantId: "m", Network: &wire.NetworkStatus{Ipv6Routes: &wire.RouteList{}},
+		}, `
+stampd 1, terminal t of merchant m, up 0 s
+  uplink    unknown
+  network   default route unknown
+            name servers unknown
   backlog   unknown
   queue     unknown
   hardware  unknown
@@ -119,6 +208,7 @@ stampd 1, terminal t of merchant m, up 0 s
 		}, `
 stampd 1, terminal t of merchant m, up 0 s
   uplink    unknown
+  network   unknown
   backlog   ledger unknown, telemetry unknown (2 in memory)
   queue     /q, unknown used of 0 B, unknown quarantined, 0 dropped
             fault: read-only
@@ -131,6 +221,7 @@ stampd 1, terminal t of merchant m, up 0 s
 		}, `
 stampd 1, terminal t of merchant m, up 0 s
   uplink    disabled: no backend is configured, everything stays in the queue
+  network   unknown
   backlog   ledger 0, telemetry 0
   queue     /q, 0 B used of 0 B, 0 quarantined, 0 dropped
   hardware  host: found

@@ -14,7 +14,7 @@ import (
 const maxWaitMs = 600_000
 
 // status says how the agent is.
-func (s *Server) status(context.Context, *wire.StatusRequest) (*wire.StatusResponse, error) {
+func (s *Server) status(ctx context.Context, _ *wire.StatusRequest) (*wire.StatusResponse, error) {
 	q := s.Queue.Stats()
 	res := &wire.StatusResponse{
 		Version:               s.Version,
@@ -22,6 +22,7 @@ func (s *Server) status(context.Context, *wire.StatusRequest) (*wire.StatusRespo
 		MerchantId:            s.Terminal.Merchant,
 		UptimeSeconds:         uint64(time.Since(s.started) / time.Second),
 		Uplink:                s.Uplink.Status(),
+		Network:               s.Board.Network(ctx),
 		CardholderDataRefused: s.Guard.Refused(),
 		FipsEnabled:           fips140.Enabled(),
 		Queue: &wire.QueueStatus{
