@@ -62,6 +62,7 @@ var floors = map[string]int{
 // doors are the imports within one floor.
 var doors = map[string][]string{
 	"agent":                       {"agent/collect", "agent/localapi"},
+	"agent/localapi":              {"agent/collect"},
 	"hal":                         {"hal/at", "hal/cellular"},
 	"hal/haltest":                 {"hal"},
 	"uplink/backend":              {"uplink/backend/ca", "uplink/backend/deny", "uplink/backend/enrol", "uplink/backend/eventlog", "uplink/backend/gateway", "uplink/backend/land"},

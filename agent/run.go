@@ -138,6 +138,7 @@ func (a *agent) build() error {
 		Uplink:    a.uplink,
 		Renewer:   a.renewer,
 		Board:     a.board,
+		Report:    a.collector.Report,
 		Settle:    a.collector.Flush,
 		Log:       a.log.With().Str("part", "local API").Logger(),
 	})

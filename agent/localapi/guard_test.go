@@ -26,12 +26,13 @@ func goodRequests() map[string]proto.Message {
 			IdempotencyKey: "k-1", Kind: wire.PaymentKind_PAYMENT_KIND_AUTHORISED, AmountMinor: 1250, Currency: "EUR",
 			Card: &wire.PaymentCard{Last4: "4242"},
 		}},
-		"AwardStamps": &wire.AwardStampsRequest{IdempotencyKey: "s-1", Phone: "+14155551234"},
-		"GetCard":     &wire.GetCardRequest{Phone: "+14155551234"},
-		"Status":      &wire.StatusRequest{},
-		"Flush":       &wire.FlushRequest{},
-		"ListQueue":   &wire.ListQueueRequest{},
-		"ReadQueue":   &wire.ReadQueueRequest{Quarantine: true},
+		"AwardStamps":          &wire.AwardStampsRequest{IdempotencyKey: "s-1", Phone: "+14155551234"},
+		"GetCard":              &wire.GetCardRequest{Phone: "+14155551234"},
+		"ReportAppPerformance": &wire.ReportAppPerformanceRequest{App: "pos", Operations: []*wire.OperationReport{{Name: "sale"}}},
+		"Status":               &wire.StatusRequest{},
+		"Flush":                &wire.FlushRequest{},
+		"ListQueue":            &wire.ListQueueRequest{},
+		"ReadQueue":            &wire.ReadQueueRequest{Quarantine: true},
 	}
 }
 
@@ -40,6 +41,17 @@ func eachField(m protoreflect.Message, path string, fn func(m protoreflect.Messa
 	for i := range m.Descriptor().Fields().Len() {
 		fd := m.Descriptor().Fields().Get(i)
 		name := path + string(fd.Name())
+		switch {
+		case fd.IsList() && fd.Kind() == protoreflect.MessageKind:
+			list := m.Mutable(fd).List()
+			if list.Len() == 0 {
+				list.AppendMutable()
+			}
+			eachField(list.Get(0).Message(), name+"[0].", fn)
+			continue
+		case fd.IsList():
+			continue
+		}
 		switch fd.Kind() {
 		case protoreflect.MessageKind:
 			eachField(m.Mutable(fd).Message(), name+".", fn)
@@ -95,6 +107,9 @@ func TestCardNumberInEveryField(t *testing.T) {
 					t.Fatal(err)
 				}
 				got := a.post(t, client, call, string(body))
+				if strings.HasPrefix(path, "crash.") && got.status == http.StatusOK && !strings.Contains(got.body, "4242") {
+					continue // a crash counts all the same: TestReportCrash
+				}
 				if got.reason() != "CARDHOLDER_DATA" || got.field() != path || strings.Contains(got.body, "4242") {
 					t.Errorf("%s with %q in %s: %s", call, spelling, path, got.body)
 				}

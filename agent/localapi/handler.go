@@ -31,7 +31,7 @@ func newHandler[Req, Res any](s *Server, procedure string, call func(context.Con
 		}
 		ctx, cancel := limited(ctx)
 		defer cancel()
-		if err := s.Guard.Inspect(any(&in.Msg.message).(proto.Message)); err != nil {
+		if err := s.inspect(ctx, any(&in.Msg.message).(proto.Message)); err != nil {
 			return nil, s.refuse(ctx, procedure, err)
 		}
 		if err := ctx.Err(); err != nil {

@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/net/http2"
 
+	"github.com/stampd/stampd/agent/collect"
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/loyalty/ledger"
@@ -60,7 +61,8 @@ type Options struct {
 	Uplink   *uplink.Client
 	Renewer  *est.Renewer // of the terminal's certificate; nil means that nothing is known of it
 	Board    *hal.Board
-	Settle   func() // hands over the readings that are held back, before a flush
+	Report   func(*collect.AppReport) (duplicate bool, err error) // counts what an application reports
+	Settle   func()                                               // hands over the readings that are held back, before a flush
 	Log      zerolog.Logger
 }
 

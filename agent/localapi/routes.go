@@ -21,6 +21,7 @@ func (s *Server) table() map[string]route {
 	add(s, t, wireconnect.LocalServiceRecordPaymentProcedure, rolePOS, callTimeout, s.Ledger.RecordPayment)
 	add(s, t, wireconnect.LocalServiceAwardStampsProcedure, rolePOS, callTimeout, s.Ledger.AwardStamps)
 	add(s, t, wireconnect.LocalServiceGetCardProcedure, rolePOS, callTimeout, s.Ledger.GetCard)
+	add(s, t, wireconnect.LocalServiceReportAppPerformanceProcedure, rolePOS, callTimeout, s.reportAppPerformance)
 	add(s, t, wireconnect.LocalServiceStatusProcedure, rolePOS, callTimeout, s.status)
 	add(s, t, wireconnect.LocalServiceFlushProcedure, rolePOS, flushTimeout, s.flush)
 	add(s, t, wireconnect.LocalServiceListQueueProcedure, roleAdmin, callTimeout, s.listQueue)

@@ -108,7 +108,7 @@ func newOptions(t testing.TB, dir string) Options {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return Options{
+	o := Options{
 		Socket:   filepath.Join(dir, "s.sock"),
 		Terminal: identity.ID{Merchant: "m-1", Terminal: "t-1"},
 		Version:  "test",
@@ -119,6 +119,8 @@ func newOptions(t testing.TB, dir string) Options {
 		Board:    hal.Open(hal.Profile{SysRoot: filepath.Join(dir, "sys")}),
 		Settle:   func() {},
 	}
+	o.Report = newReport(o)
+	return o
 }
 
 // http1 returns a client of the socket that speaks HTTP/1.1, as curl does.
@@ -211,6 +213,34 @@ func (a *agent) events(t testing.TB) []*wire.Event {
 				}
 				events = append(events, e)
 				from = r.Seq + 1
+			}
+		}
+	}
+	return events
+}
+
+// telemetry returns every event in the telemetry lane.
+func (a *agent) telemetry(t testing.TB) (events []*wire.Event) {
+	t.Helper()
+	for _, lane := range a.Queue.Lanes() {
+		if lane.Lane != buffer.Telemetry {
+			continue
+		}
+		records, err := a.Queue.Read(lane.LaneID, 1, 1000, 1<<20)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range records {
+			block := new(wire.TelemetryBlock)
+			if err := proto.Unmarshal(r.Payload, block); err != nil {
+				t.Fatal(err)
+			}
+			for _, b := range block.Events {
+				e := new(wire.Event)
+				if err := proto.Unmarshal(b, e); err != nil {
+					t.Fatal(err)
+				}
+				events = append(events, e)
 			}
 		}
 	}
