@@ -5,6 +5,7 @@ SHELL  = /bin/bash
 GO     = go
 TIME   = 30s
 KEEP   =
+CYCLES = 10000
 BUDGET = 14e6# bytes that the stripped armv7 agent may have
 
 VERSION = $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
@@ -22,7 +23,7 @@ TALLY    = | $(GO) run ./.ci/tally
 LINT     = $(GO) tool -modfile=.ci/lint.mod golangci-lint
 ARM_PKGS = ./buffer/... ./hal/cellular/... ./loyalty/... ./pci/... ./uplink/block/... ./uplink/packing/... ./uplink/sketch/... ./uplink/wire/...
 
-.PHONY: help build demo chaos test setup generated vet lint race faults fips arm-test cross bench microbench fuzz proto clean
+.PHONY: help build demo chaos test setup generated vet lint race faults fips arm-test cross leaks bench microbench fuzz proto clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
@@ -72,6 +73,9 @@ cross: ## build both programs for ARM, stripped, and hold the armv7 agent to its
 	@stat -c '%n %s' bin/linux-*/* | awk '{ printf "%-34s %6.2f MB\n", $$1, $$2/1e6 } \
 	  $$1 == "bin/linux-armv7/stampd" && $$2 > $(BUDGET) { over = 1 } \
 	  END { if (over) { printf "error: bin/linux-armv7/stampd is over its budget of %.0f MB\n", $(BUDGET)/1e6; exit 1 } }'
+
+leaks: ## modems, batteries, gauges, buses and switches come and go CYCLES=10000 times each: nothing may stay
+	$(GO) test -count=1 -timeout 1h -v -run Unplug ./hal ./hal/at -args -cycles $(CYCLES) | grep -v '^=== '
 
 bench: ## what stampd costs: every figure beside its floor and its budget; ONLY=name measures one thing
 	@GOARCH=arm GOARM=7 $(SMALL) -o bin/linux-armv7/stampd ./agent

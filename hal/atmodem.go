@@ -137,7 +137,7 @@ func (m *ATModem) Read(ctx context.Context) (*wire.Modem, error) {
 	within, cancel := context.WithTimeout(ctx, atReadLimit)
 	defer cancel()
 	a := &asker{modem: m, ctx: within, known: &m.known}
-	reading, err := a.read()
+	reading, err := a.readOne()
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()

@@ -18,6 +18,19 @@ type asker struct {
 	misses int // questions in a row without an answer
 }
 
+// readOne asks all there is to ask of one modem: when the port was opened anew meanwhile, who answered may be another than
+// at first, and all is asked again.
+func (a *asker) readOne() (*cellular.Reading, error) {
+	const tries = 3
+	for range tries {
+		reading, err := a.read()
+		if opened, _ := a.modem.port.State(); opened == a.known.opened {
+			return reading, err
+		}
+	}
+	return nil, at.ErrGone
+}
+
 // read asks all there is to ask.
 func (a *asker) read() (*cellular.Reading, error) {
 	opened, err := a.modem.port.State()
