@@ -251,7 +251,7 @@ type Connection struct {
 	// Round trip of the present connection, smoothed by TCP (RFC 6298): to the backend, or to the proxy. Microseconds, two
 	// digits of which count, > 0. Unset means unknown, or no connection.
 	RoundTripUs *uint32 `protobuf:"varint,12,opt,name=round_trip_us,json=roundTripUs,proto3,oneof" json:"round_trip_us,omitempty"`
-	// Segments that TCP had to send again. Count, >= 0. Unset means unknown: kernels before 4.2 don't tell.
+	// Segments that TCP had to send again. Count, >= 0. Unset means that there was no connection.
 	Retransmits *uint64 `protobuf:"varint,13,opt,name=retransmits,proto3,oneof" json:"retransmits,omitempty"`
 	// Time since the backend last acknowledged anything. Seconds, >= 0. Unset means never since start.
 	SinceAckSeconds *uint64 `protobuf:"varint,14,opt,name=since_ack_seconds,json=sinceAckSeconds,proto3,oneof" json:"since_ack_seconds,omitempty"`

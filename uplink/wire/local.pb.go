@@ -1542,7 +1542,8 @@ func (x *DefaultRoute) GetMetric() uint32 {
 // NameServers is who is asked for names.
 type NameServers struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Their addresses, in the order in which they are asked; behind a stub, those that it asks. Up to 8.
+	// Their addresses, in the order in which they are asked; behind a stub, those that it asks, or its own when they are not
+	// known. Up to 8.
 	Addresses []string `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
 	// Whether they are asked by a resolver on the terminal (systemd-resolved).
 	Stub          bool `protobuf:"varint,2,opt,name=stub,proto3" json:"stub,omitempty"`
@@ -1712,7 +1713,7 @@ type UplinkStatus struct {
 	// Round trip of the present connection, smoothed by TCP (RFC 6298): to the backend, or to the proxy. Microseconds, > 0.
 	// Unset means unknown, or no connection.
 	RoundTripUs *uint32 `protobuf:"varint,15,opt,name=round_trip_us,json=roundTripUs,proto3,oneof" json:"round_trip_us,omitempty"`
-	// Segments that TCP had to send again, since start. Count, >= 0. Unset means unknown: kernels before 4.2 don't tell.
+	// Segments that TCP had to send again, since start. Count, >= 0. Unset means that there was no connection.
 	Retransmits *uint64 `protobuf:"varint,16,opt,name=retransmits,proto3,oneof" json:"retransmits,omitempty"`
 	// How long the backend's name, or the proxy's, took to look up last. Milliseconds, >= 0. Unset means never, or it is an
 	// address.
@@ -1723,8 +1724,8 @@ type UplinkStatus struct {
 	HandshakeMs *uint32 `protobuf:"varint,19,opt,name=handshake_ms,json=handshakeMs,proto3,oneof" json:"handshake_ms,omitempty"`
 	// What sent_bytes and received_bytes were for, since start. Always set.
 	Traffic *Traffic `protobuf:"bytes,20,opt,name=traffic,proto3" json:"traffic,omitempty"`
-	// The same by day: today, and up to six days before that had any, the latest first. A restart keeps them, a power cut takes
-	// what was counted since midnight or the last start.
+	// The same by day: today, and those of the six days before that had any, the latest first. A restart keeps them. A power cut
+	// takes what was counted since midnight, or since the last hour in which payments were sent.
 	Days          []*TrafficDay `protobuf:"bytes,21,rep,name=days,proto3" json:"days,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
