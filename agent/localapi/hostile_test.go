@@ -47,7 +47,7 @@ func TestHostileBodies(t *testing.T) {
 		{"key too long", "RecordPayment", payment(`k-1`, strings.Repeat("k", 129)), 400, "invalid_argument", "BAD_FORMAT", "payment.idempotency_key"},
 		{"key of another payment", "RecordPayment", payment(`1250`, `1251`), 409, "already_exists", "KEY_REUSED", ""},
 		{"no phone", "AwardStamps", `{"idempotencyKey":"s-1"}`, 400, "invalid_argument", "MISSING", "phone"},
-		{"phone in words", "AwardStamps", `{"idempotencyKey":"s-1","phone":"` + secret + `"}`, 400, "invalid_argument", "BAD_FORMAT", "phone"},
+		{"phone in words", "AwardStamps", `{"idempotencyKey":"s-1","phone":"` + secret + `"}`, 400, "invalid_argument", "LETTERS", "phone"},
 		{"no stamps", "AwardStamps", `{"idempotencyKey":"s-1","phone":"+14155551234","stamps":0}`, 400, "invalid_argument", "OUT_OF_RANGE", "stamps"},
 		{"too many stamps", "AwardStamps", `{"idempotencyKey":"s-1","phone":"+14155551234","stamps":5}`, 400, "invalid_argument", "OUT_OF_RANGE", "stamps"},
 		{"card of nobody", "GetCard", `{}`, 400, "invalid_argument", "MISSING", "phone"},

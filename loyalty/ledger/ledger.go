@@ -36,6 +36,9 @@ type Options struct {
 	Clock     *hal.Clock
 	Online    func() bool // whether the uplink is up, as told in answers
 
+	FormerRefs []*pci.RefKey // the keys that the merchant had before, the newest first: members are found under them too
+	Region     string        // where phone numbers without a country code are dialled, one of phone.Regions; empty: nowhere
+
 	Limits   payment.Limits // what is watched of payments that are stored on the terminal
 	KeepBIN6 bool           // the first six digits of a card's number are recorded
 }

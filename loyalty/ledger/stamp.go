@@ -10,7 +10,6 @@ import (
 
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/loyalty"
-	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -25,7 +24,7 @@ func (l *Ledger) AwardStamps(ctx context.Context, req *wire.AwardStampsRequest) 
 	if err := l.checkAward(req); err != nil {
 		return nil, err
 	}
-	account, err := l.account(req.GetPhone())
+	m, err := l.member(req.GetPhone())
 	if err != nil {
 		return nil, err
 	}
@@ -35,8 +34,8 @@ func (l *Ledger) AwardStamps(ctx context.Context, req *wire.AwardStampsRequest) 
 		Kind:             wire.StampKind_STAMP_KIND_STAMP,
 		ProgrammeId:      l.Programme.ID,
 		ProgrammeVersion: l.Programme.Version,
-		AccountRef:       account,
-		AccountKeyId:     l.Refs.KeyID(),
+		AccountRef:       m.ref,
+		AccountKeyId:     m.keyID,
 		Stamps:           awarded(req),
 		OrderRef:         req.GetOrderRef(),
 		PaymentKey:       req.GetPaymentKey(),
@@ -56,17 +55,21 @@ func (l *Ledger) AwardStamps(ctx context.Context, req *wire.AwardStampsRequest) 
 
 	answer := new(wire.AwardStampsResponse)
 	err = l.Queue.Update(ctx, func(tx *buffer.Tx) error {
-		known, err := recall(tx, opStamp, req.GetIdempotencyKey(), body, answer)
+		known, err := recallAward(tx, asked, m, answer)
 		if err != nil || known {
 			answer.Duplicate = known
 			return err
 		}
 		answer.Seq, answer.Epoch = tx.Append(record), tx.Epoch().String()
-		stamps, err := l.add(tx, account, answer.Seq, entry.GetStamps())
+		stamps, err := l.add(tx, m.ref, answer.Seq, entry.GetStamps())
 		if err != nil {
 			return err
 		}
-		answer.Card = l.card(stamps, now)
+		before, err := l.formerStamps(tx, m)
+		if err != nil {
+			return err
+		}
+		answer.Card = l.card(together(stamps, before), now)
 		return remember(tx, opStamp, req.GetIdempotencyKey(), body, now.GetWallUnixMs(), answer)
 	})
 	if err != nil {
@@ -79,34 +82,24 @@ func (l *Ledger) AwardStamps(ctx context.Context, req *wire.AwardStampsRequest) 
 //
 // Errors: *[Invalid], [ErrNoMemberKey], and the causes of package buffer.
 func (l *Ledger) GetCard(_ context.Context, req *wire.GetCardRequest) (*wire.GetCardResponse, error) {
-	account, err := l.account(req.GetPhone())
+	m, err := l.member(req.GetPhone())
 	if err != nil {
 		return nil, err
 	}
 	var stamps int32
 	err = l.Queue.View(func(tx *buffer.ReadTx) error {
-		stamps, err = parseCardRow(tx.Get(buffer.Cards, l.cardKey(account)))
+		now, err := parseCardRow(tx.Get(buffer.Cards, l.cardKey(m.ref)))
+		if err != nil {
+			return err
+		}
+		before, err := l.formerStamps(tx, m)
+		stamps = together(now, before)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
 	return &wire.GetCardResponse{Card: l.card(stamps, l.Clock.Now())}, nil
-}
-
-// account returns the member's reference for a phone number.
-func (l *Ledger) account(phone string) ([]byte, error) {
-	if phone == "" {
-		return nil, &Invalid{Field: "phone", Reason: ReasonMissing, Hint: "send the member's phone number in E.164, such as +14155551234"}
-	}
-	if l.Refs == nil {
-		return nil, ErrNoMemberKey
-	}
-	ref, err := l.Refs.Account(phone)
-	if errors.Is(err, pci.ErrPhone) {
-		return nil, &Invalid{Field: "phone", Reason: ReasonFormat, Hint: "send it in E.164: a plus sign and 7 to 15 digits, such as +14155551234"}
-	}
-	return ref, err
 }
 
 // add writes an entry and the card that it leads to, and returns the card's stamps.
@@ -132,6 +125,11 @@ func (l *Ledger) add(tx *buffer.Tx, account []byte, seq uint64, n int32) (int32,
 func (l *Ledger) cardKey(account []byte) []byte {
 	key := append([]byte(l.Programme.ID), 0)
 	return append(key, account...)
+}
+
+// together adds two numbers of stamps, and stops at the largest and the smallest that there are.
+func together(a, b int32) int32 {
+	return int32(min(max(int64(a)+int64(b), math.MinInt32), math.MaxInt32))
 }
 
 func parseCardRow(row []byte) (int32, error) {

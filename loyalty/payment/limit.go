@@ -120,7 +120,7 @@ type Moment struct {
 	WallMs  int64 // since 1970
 	Trusted bool  // WallMs can be right
 	BootMs  int64 // since boot
-	Boot    [16]byte
+	Boot    [16]byte // zero: unknown
 }
 
 // longestMs is the longest time.Duration.
@@ -129,12 +129,16 @@ const longestMs = math.MaxInt64 / int64(time.Millisecond)
 // AgeOf returns how long ago then was, or at least was: two moments of one boot are told apart by the clock that nobody can
 // set. Where the wall clock can't be trusted then or now, all that is known of an earlier boot is that it was before this one.
 func AgeOf(then, now Moment) time.Duration {
-	since := now.BootMs
+	known := then.Boot != [16]byte{} && now.Boot != [16]byte{}
+	since := int64(0)
 	switch {
-	case then.Boot == now.Boot:
+	case known && then.Boot == now.Boot:
 		since = now.BootMs - then.BootMs
 	case then.Trusted && now.Trusted:
-		since = max(since, now.WallMs-then.WallMs)
+		since = now.WallMs - then.WallMs
+	}
+	if known && then.Boot != now.Boot {
+		since = max(since, now.BootMs)
 	}
 	return time.Duration(min(max(since, 0), longestMs)) * time.Millisecond
 }

@@ -102,6 +102,8 @@ func TestAgeOf(t *testing.T) {
 		{"another boot, clocks trusted", Moment{WallMs: hour, Trusted: true, Boot: one}, Moment{WallMs: 5 * hour, Trusted: true, BootMs: hour, Boot: other}, 4 * time.Hour},
 		{"another boot, and it was in 1970", Moment{WallMs: hour, Boot: one}, Moment{WallMs: 1_790_000_000_000, Trusted: true, BootMs: hour, Boot: other}, time.Hour},
 		{"another boot, and the clock went back", Moment{WallMs: 5 * hour, Trusted: true, Boot: one}, Moment{WallMs: hour, Trusted: true, BootMs: hour, Boot: other}, time.Hour},
+		{"boots unknown", Moment{WallMs: hour, Trusted: true, BootMs: hour}, Moment{WallMs: 2 * hour, Trusted: true, BootMs: 3 * hour}, time.Hour},
+		{"nothing known", Moment{WallMs: hour}, Moment{WallMs: 2 * hour, BootMs: 3 * hour}, 0},
 		{"after now", Moment{BootMs: hour, Boot: one}, Moment{Boot: one}, 0},
 		{"beyond all bounds", Moment{Trusted: true, Boot: one}, Moment{WallMs: math.MaxInt64, Trusted: true, Boot: other}, time.Duration(longestMs) * time.Millisecond},
 	} {
