@@ -225,4 +225,3 @@ func newReport(o Options) func(*collect.AppReport) (bool, error) {
 func plainBlock(events [][]byte) ([]byte, error) {
 	return proto.Marshal(&wire.TelemetryBlock{Events: events})
 }
-
