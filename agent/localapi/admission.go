@@ -51,16 +51,28 @@ func (s *Server) admit(r *http.Request) (route, role, *refusal) {
 // serve reads the request, takes a slot and hands the request to its handler, or returns why it can't. Who sends slowly
 // holds a connection meanwhile, and nobody's slot.
 func (s *Server) serve(w http.ResponseWriter, r *http.Request, route route, slots chan struct{}) *refusal {
-	header, asked, no := checkHeader(r.Header)
+	header, asked, no := checkHeader(r.Header, route.shape)
 	if no != nil {
 		return no
 	}
+	admitted := r.WithContext(withTimeLimit(r.Context(), min(asked, route.timeout)))
+	admitted.Header = header
+	if route.shape == dialogue && r.ProtoMajor < 2 {
+		return &refusal{connect.CodeUnimplemented, "HTTP_2_NEEDED", "", "this call needs HTTP/2", "use a gRPC client"}
+	}
+	if route.shape == dialogue {
+		return s.serveStream(w, admitted, route.handler)
+	}
 	body, no := readBody(r)
-	if no == nil && isGRPC(header) {
+	if no == nil && isEnveloped(header) {
 		no = checkEnvelope(body)
 	}
 	if no != nil {
 		return no
+	}
+	admitted.Body, admitted.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
+	if route.shape == stream {
+		return s.serveStream(w, admitted, route.handler)
 	}
 	select {
 	case slots <- struct{}{}:
@@ -70,9 +82,6 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, route route, slot
 			"make fewer at a time; " + hintSameKey}
 	}
 	giveTime(w, 0, route.timeout+responseTimeout)
-	admitted := r.WithContext(withTimeLimit(r.Context(), min(asked, route.timeout)))
-	admitted.Header = header
-	admitted.Body, admitted.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	route.handler.ServeHTTP(w, admitted)
 	return nil
 }
@@ -80,22 +89,29 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request, route route, slot
 // giveTime says how long the rest of the request may take to arrive, and its answer to be taken; 0 is for ever. What it
 // can't set is a connection that is gone.
 func giveTime(w http.ResponseWriter, read, write time.Duration) {
+	setDeadlines(http.NewResponseController(w), read, write)
+}
+
+func setDeadlines(c *http.ResponseController, read, write time.Duration) {
 	deadline := func(d time.Duration) time.Time {
 		if d == 0 {
 			return time.Time{}
 		}
 		return time.Now().Add(d)
 	}
-	c := http.NewResponseController(w)
 	_ = c.SetReadDeadline(deadline(read))
 	_ = c.SetWriteDeadline(deadline(write))
 }
 
 // checkHeader returns the part of a request's header that the handlers need, with nothing in it but known words, and how
 // long the caller waits.
-func checkHeader(h http.Header) (http.Header, time.Duration, *refusal) {
+func checkHeader(h http.Header, s shape) (http.Header, time.Duration, *refusal) {
 	media, _, err := mime.ParseMediaType(h.Get("Content-Type"))
-	if err != nil || !isMediaType(media) {
+	if s != unary && (err != nil || !isStreamType(media, s)) {
+		return nil, 0, &refusal{connect.CodeInvalidArgument, "CONTENT_TYPE", "", "cannot read the request: unknown content type for a stream",
+			"use gRPC; or with curl, add -H 'Content-Type: application/connect+json' and send the message in its envelope, as local.md shows"}
+	}
+	if s == unary && (err != nil || !isMediaType(media)) {
 		return nil, 0, &refusal{connect.CodeInvalidArgument, "CONTENT_TYPE", "", "cannot read the request: unknown content type",
 			"with curl, add -H 'Content-Type: application/json'; gRPC and application/proto are read too"}
 	}
@@ -112,18 +128,22 @@ func checkHeader(h http.Header) (http.Header, time.Duration, *refusal) {
 	return http.Header{"Content-Type": {media}}, limit, nil
 }
 
-func isGRPC(h http.Header) bool { return strings.HasPrefix(h.Get("Content-Type"), "application/grpc") }
+// isEnveloped reports whether each message of a request has an envelope: in gRPC, and in Connect's streams.
+func isEnveloped(h http.Header) bool {
+	media := h.Get("Content-Type")
+	return strings.HasPrefix(media, "application/grpc") || strings.HasPrefix(media, "application/connect+")
+}
 
-// envelopeHeader is the length of what precedes a message in gRPC: a byte of flags, and the length.
+// envelopeHeader is the length of an envelope, which precedes a message: a byte of flags, and the length.
 const envelopeHeader = 5
 
-// checkEnvelope checks that a gRPC body is exactly one message, not compressed.
+// checkEnvelope checks that a body is exactly one message in its envelope, not compressed.
 func checkEnvelope(body []byte) *refusal {
 	if len(body) >= envelopeHeader && body[0] == 0 && uint64(binary.BigEndian.Uint32(body[1:])) == uint64(len(body)-envelopeHeader) {
 		return nil
 	}
-	return &refusal{connect.CodeInvalidArgument, "MALFORMED", "", "cannot read the request: not one gRPC message, uncompressed",
-		"generate the client from local.proto"}
+	return &refusal{connect.CodeInvalidArgument, "MALFORMED", "", "cannot read the request: not one message in its envelope, uncompressed",
+		"generate the client from local.proto; local.md shows how to send it with curl"}
 }
 
 // readBody returns the whole body of a request, which has to arrive in time.

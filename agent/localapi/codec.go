@@ -74,7 +74,18 @@ func (jsonCodec) Unmarshal(data []byte, m any) error {
 	return nil
 }
 
-// isMediaType reports whether a media type is one that the codecs read.
+// isStreamType reports whether a media type is one that the codecs read in a stream of this shape.
+func isStreamType(t string, s shape) bool {
+	switch t {
+	case "application/connect+proto", "application/grpc", "application/grpc+proto":
+		return true
+	case "application/connect+json", "application/grpc+json":
+		return s == stream
+	}
+	return false
+}
+
+// isMediaType reports whether a media type is one that the codecs read in a unary call.
 func isMediaType(t string) bool {
 	switch strings.TrimPrefix(t, "application/") {
 	case "json", "proto", "grpc", "grpc+proto", "grpc+json":

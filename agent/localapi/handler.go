@@ -21,9 +21,7 @@ func newHandler[Req, Res any](s *Server, procedure string, call func(context.Con
 	serve := func(ctx context.Context, in *connect.Request[request[Req]]) (out *connect.Response[Res], err error) {
 		defer func() {
 			if r := recover(); r != nil {
-				// What was thrown may quote the request, and so may the arguments in a stack trace.
-				s.Log.Error().Str("call", procedure).Strs("at", whereabouts()).Msg("call panicked")
-				out, err = nil, refuseInternal().connectError()
+				out, err = nil, s.panicked(procedure)
 			}
 		}()
 		if in.Msg.refusal != nil {
@@ -53,6 +51,7 @@ func (s *Server) refuse(ctx context.Context, procedure string, err error) *conne
 	if v := new(pci.Violation); errors.As(err, &v) && isCardholderData(v) {
 		s.alarm(ctx, v)
 	}
+	s.noted.wake() // a watcher may want to know
 	r := refusalOf(err)
 	if r.code == connect.CodeInternal {
 		// The caller is told nothing of the cause.
@@ -80,10 +79,17 @@ func (s *Server) alarm(ctx context.Context, v *pci.Violation) {
 	}
 }
 
+// panicked logs where a call panicked, and returns what the caller is told. What was thrown may quote the request, and so
+// may the arguments in a stack trace.
+func (s *Server) panicked(procedure string) error {
+	s.Log.Error().Str("call", procedure).Strs("at", whereabouts()).Msg("call panicked")
+	return refuseInternal().connectError()
+}
+
 // whereabouts returns the innermost calls that led to a panic, as function:line.
 func whereabouts() []string {
 	pcs := make([]uintptr, 16)
-	frames := runtime.CallersFrames(pcs[:runtime.Callers(3, pcs)])
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(4, pcs)])
 	var at []string
 	for more := true; more; {
 		var f runtime.Frame

@@ -74,6 +74,8 @@ type Server struct {
 	alarms   *alarms
 	routes   map[string]route
 	slots    map[role]chan struct{} // holds one for each request that is served
+	streams  streams
+	noted    *broadcast // of what a watcher may want to know and neither queue nor uplink tells
 	listener *listener
 	http     *http.Server
 	started  time.Time
@@ -105,6 +107,8 @@ func newServer(o Options) *Server {
 			rolePOS:   make(chan struct{}, maxRequests),
 			roleAdmin: make(chan struct{}, maxAdminCalls),
 		},
+		streams: streams{open: map[uint32]int{}},
+		noted:   newBroadcast(),
 		started: time.Now(),
 	}
 	s.stopping, s.stop = context.WithCancel(context.Background())

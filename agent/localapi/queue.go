@@ -5,11 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"google.golang.org/protobuf/proto"
-
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/loyalty/ledger"
-	"github.com/stampd/stampd/uplink/block"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -120,16 +117,8 @@ func QueueRecord(r buffer.Stored) *wire.QueueRecord {
 // MadeAt returns the wall clock of the terminal when the first event of a record was made, in milliseconds since 1970, or nil
 // when that is not known.
 func MadeAt(lane wire.Lane, payload []byte) *int64 {
-	if lane == wire.Lane_LANE_TELEMETRY {
-		events, err := block.Decode(payload)
-		if err != nil {
-			return nil
-		}
-		payload = events[0]
+	if clock := madeAt(lane, payload); clock != nil {
+		return clock.WallUnixMs
 	}
-	event := new(wire.Event)
-	if proto.Unmarshal(payload, event) != nil || event.GetClock() == nil {
-		return nil
-	}
-	return event.GetClock().WallUnixMs
+	return nil
 }

@@ -21,6 +21,8 @@ type refusal struct {
 	hint   string // what to do
 }
 
+func (r *refusal) Error() string { return r.text }
+
 // connectError returns the refusal as the error that goes to the caller.
 func (r *refusal) connectError() *connect.Error {
 	err := connect.NewError(r.code, errors.New(r.text))
@@ -39,8 +41,10 @@ const (
 // refusalOf returns what a caller is told about an error of the ledger, the guard or the queue. The order matters:
 // an error of the queue may wrap several causes.
 func refusalOf(err error) *refusal {
-	invalid, violation := new(ledger.Invalid), new(pci.Violation)
+	refused, invalid, violation := new(refusal), new(ledger.Invalid), new(pci.Violation)
 	switch {
+	case errors.As(err, &refused):
+		return refused
 	case errors.As(err, &invalid):
 		return &refusal{connect.CodeInvalidArgument, invalid.Reason, invalid.Field, "cannot accept " + invalid.Field, invalid.Hint}
 	case errors.As(err, &violation):

@@ -8,10 +8,11 @@ import (
 	"github.com/stampd/stampd/uplink/wire/wireconnect"
 )
 
-// route is one call: who may make it, how long it may take, and what answers it.
+// route is one call: who may make it, how long it may take, how request and answer come, and what answers it.
 type route struct {
 	least   role
 	timeout time.Duration
+	shape   shape
 	handler http.Handler
 }
 
@@ -23,9 +24,11 @@ func (s *Server) table() map[string]route {
 	add(s, t, wireconnect.LocalServiceGetCardProcedure, rolePOS, callTimeout, s.Ledger.GetCard)
 	add(s, t, wireconnect.LocalServiceReportAppPerformanceProcedure, rolePOS, callTimeout, s.reportAppPerformance)
 	add(s, t, wireconnect.LocalServiceStatusProcedure, rolePOS, callTimeout, s.status)
+	addStream(s, t, wireconnect.LocalServiceWatchStatusProcedure, rolePOS, s.watchStatus)
 	add(s, t, wireconnect.LocalServiceFlushProcedure, rolePOS, flushTimeout, s.flush)
 	add(s, t, wireconnect.LocalServiceListQueueProcedure, roleAdmin, callTimeout, s.listQueue)
 	add(s, t, wireconnect.LocalServiceReadQueueProcedure, roleAdmin, callTimeout, s.readQueue)
+	addReflection(s, t, rolePOS)
 	return t
 }
 
@@ -33,4 +36,17 @@ func (s *Server) table() map[string]route {
 func add[Req, Res any](s *Server, t map[string]route, procedure string, least role, timeout time.Duration,
 	call func(context.Context, *Req) (*Res, error)) {
 	t[procedure] = route{least: least, timeout: timeout, handler: newHandler(s, procedure, call)}
+}
+
+// addStream adds one call that is answered with a stream. It lasts as long as the caller wants.
+func addStream[Req, Res any](s *Server, t map[string]route, procedure string, least role,
+	call func(context.Context, *Req, func(*Res) error) error) {
+	t[procedure] = route{least: least, timeout: noLimit, shape: stream, handler: newStreamHandler(s, procedure, call)}
+}
+
+// addReflection adds gRPC's server reflection, in both versions that clients ask for.
+func addReflection(s *Server, t map[string]route, least role) {
+	for _, procedure := range reflectionProcedures {
+		t[procedure] = route{least: least, timeout: noLimit, shape: dialogue, handler: newReflectionHandler(s, procedure)}
+	}
 }

@@ -269,4 +269,7 @@ func (a *agent) alive(t testing.TB) {
 	}
 }
 
+// localService is what the path of each call begins with.
+const localService = "/stampd.v1.LocalService/"
+
 var errNotRefused = errors.New("not refused")
