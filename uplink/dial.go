@@ -74,9 +74,9 @@ func (c *Client) connect(ctx context.Context, address string) (net.Conn, error) 
 	var once sync.Once // two addresses are tried at a time
 	var named time.Time
 	d := net.Dialer{
-		Timeout:         dialTimeout,
-		Resolver:        c.Resolver,
-		KeepAliveConfig: net.KeepAliveConfig{Enable: false}, // gRPC probes the link, as often as configured
+		Timeout:   dialTimeout,
+		Resolver:  c.Resolver,
+		KeepAlive: -1, // gRPC probes the link, as often as configured; TCP would do so every 15 s, for 600 KB a day
 		ControlContext: func(context.Context, string, string, syscall.RawConn) error {
 			once.Do(func() { named = time.Now() })
 			c.reached(wire.UplinkStage_UPLINK_STAGE_TCP) // the name is known

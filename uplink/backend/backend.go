@@ -99,7 +99,8 @@ func Open(o Options) (_ *Backend, err error) {
 	cfg.VerifyConnection = b.deny.VerifyConnection
 	b.gateway = gateway.New(gateway.Options{Log: b.log, Name: o.Name, Logger: gatewayLog, Deny: b.deny})
 	b.server = gateway.NewServer(b.gateway, gateway.NewCredentials(cfg, gatewayLog))
-	listener, err := net.Listen("tcp", o.Listen)
+	quiet := net.ListenConfig{KeepAlive: -1} // gRPC probes terminals that say nothing; TCP would do so every 15 s, and they pay for it
+	listener, err := quiet.Listen(context.Background(), "tcp", o.Listen)
 	if err != nil {
 		return nil, listenProblem(fmt.Errorf("cannot serve terminals: %w", err), "--listen")
 	}
