@@ -5,11 +5,13 @@ package main
 import (
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/stampd/stampd/hal"
+	"github.com/stampd/stampd/loyalty/phone"
 	"github.com/stampd/stampd/uplink"
 	"github.com/stampd/stampd/uplink/est"
 )
@@ -23,6 +25,7 @@ type Config struct {
 	Uplink    UplinkConfig    `toml:"uplink" comment:"The way to the backend."`
 	Hardware  HardwareConfig  `toml:"hardware" comment:"Where the hardware is. What is not there is looked for again."`
 	Telemetry TelemetryConfig `toml:"telemetry" comment:"How often the terminal is read."`
+	Payments  PaymentsConfig  `toml:"payments" comment:"Payments stored on the terminal without an answer of the acquirer, at the merchant's risk. A limit is watched and told of at 50, 80 and 100 percent; nothing is refused because of it."`
 	Loyalty   LoyaltyConfig   `toml:"loyalty" comment:"The stamp cards."`
 	Log       LogConfig       `toml:"log" comment:"What the agent writes to standard error."`
 }
@@ -102,6 +105,17 @@ type TelemetryConfig struct {
 	Jitter          float64  `toml:"jitter" comment:"How late a reading may be, as a part of the time until the next one, 0.0 to 0.5: random, so that a fleet does not report in step."`
 }
 
+// PaymentsConfig is the limits of payments that are stored on the terminal. The defaults are those of Moneris Go ($250 for a
+// purchase, 500 records) and of Square (24 h): developer.moneris.com/moneris-go/docs/offline-payments,
+// developer.squareup.com/docs/mobile-payments-sdk/ios/offline-payments.
+type PaymentsConfig struct {
+	MaxAmount []string `toml:"max_amount" comment:"Limit of one payment, for each currency: \"250.00 EUR\". A currency that is not listed is not watched."`
+	MaxTotal  []string `toml:"max_total" comment:"Limit of what is stored in all, for each currency: \"5000.00 EUR\"."`
+	MaxCount  int64    `toml:"max_count" comment:"Limit of how many payments are stored, up to 1000000. 0: not watched."`
+	MaxAge    Duration `toml:"max_age" comment:"Limit of how old the oldest may get, up to 720h. Acquirers decline what is sent later: Square after 24h, Toast after 5 days, Clover after 7. 0s: not watched."`
+	KeepBIN6  bool     `toml:"keep_bin6" comment:"Whether the first six digits of a card's number are recorded, beside the last four (PCI DSS 3.5.1)."`
+}
+
 // LoyaltyConfig is the stamp cards.
 type LoyaltyConfig struct {
 	ProgrammeID          string `toml:"programme_id" comment:"The programme that stamps count for: 1 to 64 of a-z, 0-9, dot and dash."`
@@ -109,6 +123,9 @@ type LoyaltyConfig struct {
 	StampsPerReward      int32  `toml:"stamps_per_reward" comment:"Stamps that earn a reward, 1 to 1000: 9 is \"buy nine, get one free\"."`
 	MaxStampsPerPurchase int32  `toml:"max_stamps_per_purchase" comment:"Stamps that one purchase may give, 1 to 1000."`
 	MemberKeyFile        string `toml:"member_key_file" comment:"The merchant's key, from which members get their references: 64 hex digits, mode 0600. Empty: stamps are refused."`
+
+	MemberKeyPrevious []string `toml:"member_key_previous" comment:"The files of the keys that the merchant had before, the newest first, up to 4: members are found under them too."`
+	Region            string   `toml:"region" comment:"Where phone numbers without a country code are dialled: two capital letters, such as US or DE. Empty: numbers need their + and country code."`
 }
 
 // LogConfig is the log.
@@ -159,11 +176,18 @@ func defaultConfig() Config {
 			AppReportEvery:  Duration{15 * time.Minute},
 			Jitter:          0.1,
 		},
+		Payments: PaymentsConfig{
+			MaxAmount: []string{"250.00 CAD", "250.00 EUR", "250.00 GBP", "250.00 USD"},
+			MaxTotal:  []string{},
+			MaxCount:  500,
+			MaxAge:    Duration{24 * time.Hour},
+		},
 		Loyalty: LoyaltyConfig{
 			ProgrammeID:          "stamps",
 			ProgrammeVersion:     1,
 			StampsPerReward:      9,
 			MaxStampsPerPurchase: 1,
+			MemberKeyPrevious:    []string{},
 		},
 		Log: LogConfig{Level: "info", Format: "auto"},
 	}
@@ -240,6 +264,11 @@ func (c *Config) check(ck *checker) {
 	ck.duration("telemetry.app_report_every", t.AppReportEvery, time.Second, 24*time.Hour)
 	ck.that(t.Jitter >= 0 && t.Jitter <= 0.5, "telemetry.jitter", "want 0.0 to 0.5")
 
+	ck.amounts("payments.max_amount", c.Payments.MaxAmount)
+	ck.amounts("payments.max_total", c.Payments.MaxTotal)
+	ck.integer("payments.max_count", c.Payments.MaxCount, 0, 1_000_000)
+	ck.duration("payments.max_age", c.Payments.MaxAge, 0, 720*time.Hour)
+
 	l := c.Loyalty
 	ck.id("loyalty.programme_id", l.ProgrammeID)
 	ck.integer("loyalty.programme_version", int64(l.ProgrammeVersion), 1, 1<<31)
@@ -249,6 +278,12 @@ func (c *Config) check(ck *checker) {
 	if l.MemberKeyFile != "" {
 		ck.path("loyalty.member_key_file", l.MemberKeyFile)
 	}
+	ck.that(len(l.MemberKeyPrevious) <= 4, "loyalty.member_key_previous", "want up to 4 files")
+	for _, file := range l.MemberKeyPrevious {
+		ck.path("loyalty.member_key_previous", file)
+	}
+	ck.that(l.Region == "" || slices.Contains(phone.Regions(), l.Region), "loyalty.region",
+		`want a region whose numbers are known, in capital letters, such as "US"; where it is not one, leave it empty`)
 
 	ck.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
 	ck.oneOf("log.format", c.Log.Format, "auto", "json", "console")

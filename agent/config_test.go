@@ -60,6 +60,13 @@ func TestConfigErrors(t *testing.T) {
 		"app called as the agent":  {goodConfig + "[telemetry]\napps = [\"name:stampd\"]", "f.toml:5:1: telemetry.apps: \"name:stampd\": another is called stampd: put a name and = before it"},
 		"too many apps":            {goodConfig + "[telemetry]\napps = [\"name:" + strings.Join(strings.Split("abcdefghijklmnopq", ""), "\", \"name:") + "\"]", "f.toml:5:1: telemetry.apps: has 17, want up to 16"},
 		"numbers for apps":         {goodConfig + "[telemetry]\napps = [1]", "f.toml:5:9: telemetry.apps: want a list of text, such as [\"name:pos\"]"},
+		"limit of no currency":     {goodConfig + "[payments]\nmax_amount = [\"250.00\"]", "f.toml:5:1: payments.max_amount: want amounts with their currencies, each currency once, such as [\"250.00 EUR\", \"250.00 USD\"]"},
+		"limit of half a yen":      {goodConfig + "[payments]\nmax_total = [\"250.5 JPY\"]", "f.toml:5:1: payments.max_total: want amounts with their currencies, each currency once, such as [\"250.00 EUR\", \"250.00 USD\"]"},
+		"currency twice":           {goodConfig + "[payments]\nmax_total = [\"1 EUR\", \"2 EUR\"]", "f.toml:5:1: payments.max_total: want amounts with their currencies, each currency once, such as [\"250.00 EUR\", \"250.00 USD\"]"},
+		"limit of nothing":         {goodConfig + "[payments]\nmax_total = [\"0 EUR\"]", "f.toml:5:1: payments.max_total: want amounts with their currencies, each currency once, such as [\"250.00 EUR\", \"250.00 USD\"]"},
+		"neither yes nor no":       {goodConfig + "[payments]\nkeep_bin6 = 1", "f.toml:5:13: payments.keep_bin6: want true or false"},
+		"region in small letters":  {goodConfig + "[loyalty]\nregion = \"us\"", "f.toml:5:1: loyalty.region: want a region whose numbers are known, in capital letters, such as \"US\"; where it is not one, leave it empty"},
+		"former key somewhere":     {goodConfig + "[loyalty]\nmember_key_previous = [\"old.key\"]", "f.toml:5:1: loyalty.member_key_previous: want an absolute path, one that starts with /"},
 		"jitter":                   {goodConfig + "[telemetry]\njitter = 0.6", "f.toml:5:1: telemetry.jitter: want 0.0 to 0.5"},
 		"jitter that is none":      {goodConfig + "[telemetry]\njitter = nan", "f.toml:5:1: telemetry.jitter: want 0.0 to 0.5"},
 		"word that is none":        {goodConfig + "[log]\nlevel = \"loud\"", "f.toml:5:1: log.level: is \"loud\", want trace, debug, info, warn or error"},
@@ -220,7 +227,9 @@ func TestEverySettingIsExplained(t *testing.T) {
 		"uplink.proxy_ca":         "may be empty",
 		"hardware.modem_profile":  "may be empty",
 		"hardware.system_bus":     "may be empty",
+		"payments.keep_bin6":      "may be either",
 		"loyalty.member_key_file": "may be empty",
+		"loyalty.region":          "may be empty",
 	}
 	for section := range reflect.TypeFor[Config]().Fields() {
 		if section.Tag.Get("comment") == "" {
@@ -266,6 +275,8 @@ func spoil(v reflect.Value) {
 		}
 	case reflect.Float64:
 		v.SetFloat(-1)
+	case reflect.Slice:
+		v.Set(reflect.ValueOf([]string{""}))
 	case reflect.Struct:
 		v.Set(reflect.ValueOf(Duration{1 << 62}))
 	}

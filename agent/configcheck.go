@@ -98,6 +98,11 @@ func (c *checker) apps(key string, texts []string) {
 	}
 }
 
+func (c *checker) amounts(key string, v []string) {
+	_, err := parseAmounts(v)
+	c.that(err == nil, key, `want amounts with their currencies, each currency once, such as ["250.00 EUR", "250.00 USD"]`)
+}
+
 func (c *checker) oneOf(key, v string, allowed ...string) {
 	c.that(slices.Contains(allowed, v), key, fmt.Sprintf("is %q, want %s", v, cli.OrList(allowed)))
 }

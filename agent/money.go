@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/stampd/stampd/loyalty"
 )
 
 // parseAmount reads a decimal number such as "12.50" as an amount in the minor unit of a currency with so many decimals.
@@ -26,6 +28,28 @@ func parseAmount(s string, decimals int) (int64, error) {
 		return 0, fmt.Errorf("the amount is too large")
 	}
 	return v, nil
+}
+
+// parseAmounts reads amounts such as "12.50 EUR" as minor units by currency, each above 0 and up to 10^12.
+func parseAmounts(texts []string) (map[string]int64, error) {
+	const most = 1_000_000_000_000
+	amounts := map[string]int64{}
+	for _, text := range texts {
+		number, currency, _ := strings.Cut(text, " ")
+		decimals, known := loyalty.Exponent(currency)
+		if _, twice := amounts[currency]; !known || twice {
+			return nil, fmt.Errorf("want a number and a currency, each currency once")
+		}
+		v, err := parseAmount(number, decimals)
+		if err != nil {
+			return nil, err
+		}
+		if v < 1 || v > most {
+			return nil, fmt.Errorf("want an amount above 0")
+		}
+		amounts[currency] = v
+	}
+	return amounts, nil
 }
 
 func exampleAmount(decimals int) string {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 )
@@ -77,4 +78,16 @@ func FuzzParseAmount(f *testing.F) {
 			t.Errorf("parseAmount(%q, %d) = %s, want %s", text, decimals, got, digits)
 		}
 	})
+}
+
+func TestParseAmounts(t *testing.T) {
+	got, err := parseAmounts([]string{"250.00 EUR", "1250 JPY", "12.5 KWD"})
+	if want := map[string]int64{"EUR": 25000, "JPY": 1250, "KWD": 12500}; err != nil || !maps.Equal(got, want) {
+		t.Errorf("got %v, %v; want %v", got, err, want)
+	}
+	for _, bad := range []string{"", "EUR", "250", "250EUR", "250 eur", "250  EUR", "-1 EUR", "1e3 EUR", "10000000000.01 EUR", "99999999999999999999 EUR"} {
+		if got, err := parseAmounts([]string{bad}); err == nil {
+			t.Errorf("%q gives %v", bad, got)
+		}
+	}
 }

@@ -107,9 +107,13 @@ func (a *agent) build() error {
 			ID: cfg.Loyalty.ProgrammeID, Version: cfg.Loyalty.ProgrammeVersion,
 			StampsPerReward: cfg.Loyalty.StampsPerReward, MaxStampsPerPurchase: cfg.Loyalty.MaxStampsPerPurchase,
 		},
-		Refs:   a.memberKey(),
-		Clock:  a.clock,
-		Online: a.uplink.Online,
+		Refs:       a.memberKey(),
+		FormerRefs: a.formerMemberKeys(),
+		Region:     cfg.Loyalty.Region,
+		Limits:     a.paymentLimits(),
+		KeepBIN6:   cfg.Payments.KeepBIN6,
+		Clock:      a.clock,
+		Online:     a.uplink.Online,
 	})
 	if err != nil {
 		return errors.Join(err, a.queue.Close())
@@ -162,6 +166,7 @@ func (a *agent) serve(ctx context.Context) error {
 	}
 	collector.Go(func() { a.collector.Run(collecting) })
 	collector.Go(func() { a.watchClock(collecting) })
+	collector.Go(func() { a.watchLimits(collecting) })
 	collector.Go(func() { a.reportSetAside(collecting) })
 	failed := make(chan error, 1)
 	go func() { failed <- a.api.Serve() }()
@@ -193,20 +198,6 @@ func (a *agent) serve(ctx context.Context) error {
 	sender.Wait()
 	a.board.Close()
 	return err
-}
-
-// memberKey loads the merchant's key, or returns nil: stamps are then refused with the reason, and payments go on.
-func (a *agent) memberKey() *pci.RefKey {
-	path := a.cfg.Loyalty.MemberKeyFile
-	if path == "" {
-		return nil
-	}
-	key, err := pci.LoadKey(path)
-	if err != nil {
-		a.log.Error().Err(err).Msg("member key can't be used; stamps are refused")
-		return nil
-	}
-	return pci.NewRefKey(key)
 }
 
 // zone returns the zone that telemetry is scheduled in.

@@ -54,6 +54,8 @@ func wants(t reflect.Type) string {
 		return "a list of numbers, such as [1000, 1001]"
 	case reflect.Float64:
 		return "a number, such as 0.1"
+	case reflect.Bool:
+		return "true or false"
 	default:
 		return "a whole number, such as 8"
 	}

@@ -117,9 +117,9 @@ func part(n, percent int64) int64 {
 
 // Moment is a point in time by the clocks of a terminal.
 type Moment struct {
-	WallMs  int64 // since 1970
-	Trusted bool  // WallMs can be right
-	BootMs  int64 // since boot
+	WallMs  int64    // since 1970
+	Trusted bool     // WallMs can be right
+	BootMs  int64    // since boot
 	Boot    [16]byte // zero: unknown
 }
 
