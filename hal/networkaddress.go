@@ -3,7 +3,6 @@ package hal
 import (
 	"net"
 	"net/netip"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -107,9 +106,6 @@ func parseIPv6Addresses(content []byte) (map[string][]address, error) {
 		all[f[5]] = append(all[f[5]], address{
 			Prefix: netip.PrefixFrom(a, int(length)), unusable: checking || flags&addressFailed != 0,
 		})
-	}
-	for _, list := range all {
-		slices.SortStableFunc(list, func(x, y address) int { return x.Addr().Compare(y.Addr()) })
 	}
 	return all, nil
 }

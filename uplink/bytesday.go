@@ -1,7 +1,6 @@
 package uplink
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"time"
@@ -79,8 +78,7 @@ func (c *calendar) today(now instant) *dated {
 
 // begin begins a day.
 func (c *calendar) begin(now instant) {
-	c.run = slices.Insert(c.run, 0, dated{date: now.date()})
-	c.run = c.run[:min(len(c.run), daysKept)]
+	c.run = append([]dated{{date: now.date()}}, c.run[:min(len(c.run), daysKept-1)]...)
 	c.begun, c.full, c.fresh = now.boot, false, true
 }
 
@@ -114,25 +112,35 @@ func later(date string, days int) string {
 // later than today was counted by a clock that was wrong, and is part of today. Empty means that nobody knows today.
 func merged(a, b []dated, today string) []dated {
 	var all []dated
-	for _, d := range slices.Concat(a, b) {
-		if today != "" && d.date > today {
-			d.date = today
+	for _, list := range [][]dated{a, b} {
+		for _, d := range list {
+			if today != "" && d.date > today {
+				d.date = today
+			}
+			all = joined(all, d)
 		}
-		i := slices.IndexFunc(all, func(e dated) bool { return e.date == d.date && d.date != "" })
-		if i < 0 {
-			all = append(all, d)
-			continue
-		}
-		all[i].traffic.add(d.traffic)
-		all[i].cost += d.cost
 	}
-	slices.SortStableFunc(all, func(x, y dated) int {
-		if x.date == "" || y.date == "" {
-			return cmp.Compare(len(x.date), len(y.date))
-		}
-		return cmp.Compare(y.date, x.date)
-	})
 	return all
+}
+
+// joined returns the days with one more, which is added to that of its date if there is one.
+func joined(days []dated, d dated) []dated {
+	at := len(days)
+	for i := range days {
+		if days[i].date == d.date && d.date != "" {
+			days[i].traffic.add(d.traffic)
+			days[i].cost += d.cost
+			return days
+		}
+		if days[i].date != "" && (days[i].date < d.date || d.date == "") {
+			at = i
+			break
+		}
+	}
+	days = append(days, dated{})
+	copy(days[at+1:], days[at:])
+	days[at] = d
+	return days
 }
 
 // all returns the days to tell, today first.
