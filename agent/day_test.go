@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"math"
 	"math/rand/v2"
 	"net"
 	"os"
@@ -20,6 +21,7 @@ import (
 	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink/block"
 	"github.com/stampd/stampd/uplink/block/blocktest"
+	"github.com/stampd/stampd/uplink/sketch"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -58,9 +60,35 @@ func passDay(t *testing.T, cfg Config, number uint64, awaited bool) *day {
 		opts.Guard, opts.Sink = pci.NewGuard(d.take), discard{}
 		opts.Awaited = func() bool { return awaited }
 		opts.Uplink = shopUplink(number)
-		collect.New(opts).Run(ctx)
+		c := collect.New(opts)
+		var selling sync.WaitGroup
+		selling.Go(func() { sell(ctx, t, c, number) })
+		c.Run(ctx)
+		selling.Wait()
 	})
 	return d
+}
+
+// sell reports what a POS app does in the ten hours that a shop is open: 200 sales, in five operations each.
+func sell(ctx context.Context, t *testing.T, c *collect.Collector, number uint64) {
+	const open, sales = 10 * time.Hour, 200
+	rng := rand.New(rand.NewPCG(3, number))
+	for range sales {
+		select {
+		case <-time.After(time.Duration(rng.ExpFloat64() * float64(open) / sales)):
+		case <-ctx.Done():
+			return
+		}
+		report := &collect.AppReport{App: "pos", Version: "4.2.0"}
+		for name, ms := range map[string]float64{"card.read": 900, "authorise": 1600, "receipt.print": 2100, "loyalty.stamp": 60, "sale": 9000} {
+			took := new(sketch.Sketch)
+			took.Add(uint32(1000 * ms * math.Exp(0.4*rng.NormFloat64())))
+			report.Operations = append(report.Operations, collect.OperationReport{Name: name, Durations: took})
+		}
+		if _, err := c.Report(report); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // shopUplink returns what the uplink of a terminal over a cell says in the course of a day: a block each eight minutes, and

@@ -36,16 +36,18 @@ func TestScheduleCosts(t *testing.T) {
 			comments[name] = f.Tag.Get("comment")
 		}
 	}
-	none := func(*wire.Event) bool { return false }
-	spent := make(map[string]float64) // KB a day
+	sold := func(e *wire.Event) bool { return e.GetAppOperation() != nil } // which an idle day has none of
+	spent := make(map[string]float64)                                      // KB a day
 	var all, most float64
 	for number := range uint64(terminals) {
 		online := passDay(t, defaultConfig(), number, true)
-		bytes, events := online.size(t, none)
+		bytes, events := online.size(t, sold)
+		reported, _ := online.size(t, func(*wire.Event) bool { return false })
+		spent["app_report_every"] += float64(reported-bytes) / terminals / 1000
 		batches := len(online.blocks) * batchCost
 		t.Logf("%d readings in %d blocks of %d bytes", events, len(online.blocks), bytes/len(online.blocks))
 		for name, so := range scheduled {
-			left, others := online.size(t, so)
+			left, others := online.size(t, func(e *wire.Event) bool { return so(e) || sold(e) })
 			if others == events {
 				t.Errorf("%s: nothing is read", name)
 			}
@@ -53,7 +55,7 @@ func TestScheduleCosts(t *testing.T) {
 		}
 		spent["block_every"] += float64(batches) / terminals / 1000
 		all += float64(bytes+batches) / terminals / 1000
-		offline, _ := passDay(t, defaultConfig(), number, false).size(t, none)
+		offline, _ := passDay(t, defaultConfig(), number, false).size(t, sold)
 		spent["block_every_offline"] += float64(offline+batchCost) / terminals / 1000
 		most = max(most, float64(offline+batchCost)/1000)
 	}
