@@ -61,19 +61,29 @@ func checkKey(field, key string) error {
 }
 
 // checkEnums refuses numbers that the schema gives no name to, at any depth.
-func checkEnums(m protoreflect.Message, path string) error {
-	var err error
+func checkEnums(m protoreflect.Message, path string) (err error) {
 	m.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		name := path + "." + string(f.Name())
-		switch {
-		case f.Enum() != nil && f.Enum().Values().ByNumber(v.Enum()) == nil:
-			err = &Invalid{name, ReasonUnknown, "use one of the values in the schema"}
-		case f.Message() != nil:
-			err = checkEnums(v.Message(), name)
+		if !f.IsList() {
+			err = checkEnum(f, v, name)
+			return err == nil
+		}
+		for i := 0; i < v.List().Len() && err == nil; i++ {
+			err = checkEnum(f, v.List().Get(i), fmt.Sprintf("%s[%d]", name, i))
 		}
 		return err == nil
 	})
 	return err
+}
+
+func checkEnum(f protoreflect.FieldDescriptor, v protoreflect.Value, name string) error {
+	switch {
+	case f.Enum() != nil && f.Enum().Values().ByNumber(v.Enum()) == nil:
+		return &Invalid{name, ReasonUnknown, "use one of the values in the schema"}
+	case f.Message() != nil:
+		return checkEnums(v.Message(), name)
+	}
+	return nil
 }
 
 func exactly(n int, class func(byte) bool) func(string) bool {

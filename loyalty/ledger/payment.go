@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"cmp"
 	"context"
 
 	"google.golang.org/protobuf/proto"
@@ -81,11 +82,8 @@ func (f finding) on(p *wire.Payment) *wire.Payment {
 // judge takes a step into the payment that it belongs to, and into what is stored. Rows that can't be read count as not
 // there: a payment is never refused because of them.
 func (l *Ledger) judge(tx *buffer.Tx, p *wire.Payment, now *wire.Clock) finding {
-	first, state := paymentOf(tx, p.GetOriginalKey())
-	if first == "" {
-		first = p.GetIdempotencyKey()
-		_, state = paymentOf(tx, first) // of steps that came before the first
-	}
+	// A first step may have steps that came before it, under its own key.
+	first, state := paymentOf(tx, cmp.Or(p.GetOriginalKey(), p.GetIdempotencyKey()))
 	kind := payment.Kind(p.GetKind())
 	state, anomalies := state.Next(payment.Step{
 		Key: p.GetIdempotencyKey(), Original: p.GetOriginalKey(), Kind: kind, Mode: payment.Mode(p.GetAuthMode()),

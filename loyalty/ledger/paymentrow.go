@@ -25,18 +25,18 @@ type rows interface {
 }
 
 // paymentOf returns the key of the first step of the payment that a step is of, and what the payment has come to. A step that
-// is not known counts as a first one whose payment has come to nothing. Of no key it returns nothing.
+// is not known counts as a first one whose payment has come to nothing.
 func paymentOf(r rows, key string) (first string, s payment.State) {
-	if key == "" {
-		return "", s
-	}
-	row := r.Get(buffer.Keys, keyRow(opState, key))
-	if len(row) > 1 && row[0] == isLink {
-		key = string(row[1:])
+	var row []byte
+	first = payment.First(key, func(key string) (string, bool) {
 		row = r.Get(buffer.Keys, keyRow(opState, key))
-	}
+		if len(row) < 2 || row[0] != isLink {
+			return "", false
+		}
+		return string(row[1:]), true
+	})
 	s, _ = parseState(row)
-	return key, s
+	return first, s
 }
 
 func linkRow(first string) []byte { return append([]byte{isLink}, first...) }

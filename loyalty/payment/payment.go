@@ -82,10 +82,9 @@ func Fold(steps []Step) (payments map[string]State, anomalies map[string][]Anoma
 		seen[s.Key] = true
 		first := s.Key
 		if s.Original != "" {
-			first = s.Original
-			if f, ok := firsts[first]; ok {
-				first = f
-			}
+			first = First(s.Original, func(key string) (string, bool) { f, ok := firsts[key]; return f, ok })
+		}
+		if first != s.Key {
 			firsts[s.Key] = first
 		}
 		state, found := payments[first].Next(s)
@@ -95,4 +94,21 @@ func Fold(steps []Step) (payments map[string]State, anomalies map[string][]Anoma
 		}
 	}
 	return payments, anomalies
+}
+
+// mostLinks is how many links are followed from a step to the first of its payment. There are several only where steps came
+// before those that they name.
+const mostLinks = 16
+
+// First returns the key of the first step of the payment that the step with this key is of, as far as links tell: they lead
+// from each step that is not the first towards it. Links that are made by what First returns never lead in a circle.
+func First(key string, link func(key string) (string, bool)) string {
+	for range mostLinks {
+		next, ok := link(key)
+		if !ok {
+			break
+		}
+		key = next
+	}
+	return key
 }
