@@ -40,7 +40,7 @@ const (
 	maxStreams      = 128       // calls at a time on one HTTP/2 connection
 	maxReadAhead    = 128 << 10 // bytes received ahead of the handlers on one HTTP/2 connection
 	headerTimeout   = 10 * time.Second
-	bodyTimeout     = 10 * time.Second
+	bodyTimeout     = 10 * time.Second // for a request's body, and to take one message of a stream
 	callTimeout     = 30 * time.Second // of a call that waits for the disk only
 	flushTimeout    = 10*time.Minute + callTimeout
 	responseTimeout = 10 * time.Second // to take the answer, after the call
@@ -70,7 +70,7 @@ type Options struct {
 type Server struct {
 	Options
 	access   access
-	patience time.Duration // with a request's body
+	patience time.Duration // with a request's body, and with who takes a message of a stream
 	alarms   *alarms
 	routes   map[string]route
 	slots    map[role]chan struct{} // holds one for each request that is served
@@ -123,6 +123,7 @@ func newServer(o Options) *Server {
 			MaxConcurrentStreams:          maxStreams,
 			MaxReceiveBufferPerStream:     maxReadAhead,
 			MaxReceiveBufferPerConnection: maxReadAhead,
+			WriteByteTimeout:              responseTimeout, // a stream's own deadline can't end a write to the socket
 		},
 		ConnContext: withCaller,
 		ErrorLog:    log.New(errorLog{o.Log}, "", 0),

@@ -59,12 +59,10 @@ func (s *Server) reflect(ctx context.Context, in *connect.BidiStream[raw, raw]) 
 		f.give(reflectionPatience, 0)
 		req, err := in.Receive()
 		switch {
-		case s.stopping.Err() != nil:
-			return s.stopped()
 		case errors.Is(err, io.EOF):
 			return nil
-		case ctx.Err() != nil:
-			return ctx.Err()
+		case s.stopping.Err() != nil, ctx.Err() != nil:
+			return s.ended(ctx, ctx.Err())
 		case err != nil:
 			return &refusal{connect.CodeInvalidArgument, "MALFORMED", "", "cannot read the request: not one of gRPC's server reflection, or not in time",
 				"use a client of grpc.reflection.v1 or v1alpha"}
@@ -73,7 +71,7 @@ func (s *Server) reflect(ctx context.Context, in *connect.BidiStream[raw, raw]) 
 		if no != nil {
 			return no
 		}
-		f.give(0, messageTimeout)
+		f.give(0, s.patience)
 		if err := in.Send((*raw)(&answer)); err != nil {
 			return fmt.Errorf("%w: %w", context.Canceled, err)
 		}

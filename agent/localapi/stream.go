@@ -13,7 +13,6 @@ import (
 // Limits of streams. They hold nobody's place among the calls.
 const (
 	maxStreamsOfUser = 8                      // streams of one user at a time
-	messageTimeout   = 10 * time.Second       // to take one message of a stream
 	endTimeout       = 200 * time.Millisecond // to take the end of a stream when the agent stops
 )
 
@@ -27,7 +26,7 @@ const (
 )
 
 // newStreamHandler returns what answers a procedure with a stream: it looks at the request as that of a unary call is looked
-// at, and hands call a function that sends one message, within [messageTimeout].
+// at, and hands call a function that sends one message, in time.
 func newStreamHandler[Req, Res any](s *Server, procedure string, call func(ctx context.Context, req *Req, send func(*Res) error) error) http.Handler {
 	serve := func(ctx context.Context, in *connect.Request[request[Req]], out *connect.ServerStream[Res]) (err error) {
 		defer func() {
@@ -45,7 +44,7 @@ func newStreamHandler[Req, Res any](s *Server, procedure string, call func(ctx c
 		defer cancel()
 		f := flowOf(ctx)
 		err = call(ctx, &in.Msg.message, func(m *Res) error {
-			f.give(0, messageTimeout)
+			f.give(0, s.patience)
 			defer f.give(0, 0)
 			return out.Send(m)
 		})
@@ -66,7 +65,7 @@ func (s *Server) serveStream(w http.ResponseWriter, r *http.Request, handler htt
 			"end one first; one is enough for an application"}
 	}
 	defer s.streams.give(who.uid)
-	f := &flow{control: http.NewResponseController(w)}
+	f := &flow{control: http.NewResponseController(w), patience: s.patience}
 	f.give(0, 0)
 	// What is still to be sent when the handler has returned is the end of the stream.
 	defer f.end()
@@ -106,6 +105,8 @@ type flow struct {
 	mu      sync.Mutex // guards the fields below
 	control *http.ResponseController
 	last    bool // the time that was given is not to be changed any more
+
+	patience time.Duration
 }
 
 type flowKey struct{}
@@ -122,17 +123,17 @@ func (f *flow) give(read, write time.Duration) {
 	}
 }
 
-// stop gives the caller a moment to take the end of the stream, since the agent stops.
-func (f *flow) stop() { f.giveLast(endTimeout) }
+// stop waits for no other message, and gives the caller a moment to take the end of the stream, since the agent stops.
+func (f *flow) stop() { f.giveLast(1, endTimeout) }
 
 // end gives the caller the time for a message to take the end of the stream. The flow does nothing after it.
-func (f *flow) end() { f.giveLast(messageTimeout) }
+func (f *flow) end() { f.giveLast(0, f.patience) }
 
-func (f *flow) giveLast(d time.Duration) {
+func (f *flow) giveLast(read, write time.Duration) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if !f.last {
-		setDeadlines(f.control, d, d)
+		setDeadlines(f.control, read, write)
 		f.last = true
 	}
 }

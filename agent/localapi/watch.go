@@ -40,7 +40,7 @@ func (s *Server) watchStatus(ctx context.Context, req *wire.WatchStatusRequest, 
 		now := s.watched()
 		if news := newsIn(now); news != last {
 			if err := send(now); err != nil {
-				return ended(ctx, fmt.Errorf("%w: %w", context.Canceled, err))
+				return s.ended(ctx, fmt.Errorf("%w: %w", context.Canceled, err))
 			}
 			last = news
 			beat.Reset(every)
@@ -52,9 +52,9 @@ func (s *Server) watchStatus(ctx context.Context, req *wire.WatchStatusRequest, 
 		case <-beat.C:
 			last = ""
 		case <-ctx.Done():
-			return ended(ctx, ctx.Err())
+			return s.ended(ctx, ctx.Err())
 		case <-s.stopping.Done():
-			return s.stopped()
+			return s.ended(ctx, nil)
 		}
 		if err := s.rest(ctx, watchPeriod-time.Since(looked)); err != nil {
 			return err
@@ -73,9 +73,9 @@ func (s *Server) rest(ctx context.Context, d time.Duration) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return ended(ctx, ctx.Err())
+		return s.ended(ctx, ctx.Err())
 	case <-s.stopping.Done():
-		return s.stopped()
+		return s.ended(ctx, nil)
 	}
 }
 
@@ -91,17 +91,15 @@ func newsIn(m *wire.WatchStatusResponse) string {
 }
 
 // ended is what the caller of a stream is told that ends for err, if there is still somebody to be told.
-func ended(ctx context.Context, err error) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+func (s *Server) ended(ctx context.Context, err error) error {
+	switch {
+	case s.stopping.Err() != nil:
+		return &refusal{connect.CodeUnavailable, "STOPPING", "", "the agent is stopping", "call again when the agent runs again"}
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &refusal{connect.CodeDeadlineExceeded, "TIME_OVER", "", "the time that the caller gave for the stream is over",
 			"leave the time limit out, or call again"}
 	}
 	return err
-}
-
-// stopped is what the caller of a stream is told when the agent stops.
-func (s *Server) stopped() error {
-	return &refusal{connect.CodeUnavailable, "STOPPING", "", "the agent is stopping", "call again when the agent runs again"}
 }
 
 // broadcast tells whoever waits that something has changed. It is safe for concurrent use.
