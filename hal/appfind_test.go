@@ -227,7 +227,7 @@ func running(processes uint32) func(string) *wire.AppPerformance {
 func stopped0(name string) *wire.AppPerformance { return stopped(name, 0) }
 
 func unknownApp(name string) *wire.AppPerformance {
-	return &wire.AppPerformance{App: name, Restarts: proto.Uint32(0)}
+	return &wire.AppPerformance{App: name}
 }
 
 // Where other users' processes are hidden (hidepid), a process that is not seen may run all the same; a cgroup tells.

@@ -144,7 +144,9 @@ func (w *appWatch) read(find *finder) *wire.AppPerformance {
 	if seen.count > 0 {
 		reading.Processes = new(uint32(seen.count))
 	}
-	reading.Restarts = new(w.restarts)
+	if w.main.pid != 0 || seen.known && seen.count == 0 { // else nobody could have noticed one
+		reading.Restarts = new(w.restarts)
+	}
 	return reading
 }
 
