@@ -60,17 +60,28 @@ func (a *asker) read() (*cellular.Reading, error) {
 	return &r, err
 }
 
-// identify asks who the modem is.
+// identify asks who the modem is, twice: what differs was garbled on its way, and is asked again at the next reading.
 func (a *asker) identify() error {
-	var r cellular.Reading
+	var r, again cellular.Reading
 	if err := a.each(cellular.Identity())(&r); err != nil {
 		return err
+	}
+	if err := a.each(cellular.Identity())(&again); err != nil {
+		return err
+	}
+	a.known.asked = time.Now()
+	for _, same := range []struct{ text, again *string }{
+		{&r.Maker, &again.Maker}, {&r.Model, &again.Model}, {&r.Firmware, &again.Firmware}, {&r.IMEI, &again.IMEI},
+	} {
+		if *same.text != *same.again {
+			*same.text, a.known.asked = "", time.Time{}
+		}
 	}
 	profile, ok := cellular.ProfileNamed(a.modem.opts.Profile)
 	if !ok {
 		profile = cellular.ProfileOf(r.Maker, r.Model)
 	}
-	a.known.identity, a.known.profile, a.known.asked, a.known.iccid = r, profile, time.Now(), ""
+	a.known.identity, a.known.profile, a.known.iccid = r, profile, ""
 	return nil
 }
 
@@ -96,15 +107,31 @@ func (a *asker) sim(r *cellular.Reading) error {
 		r.ICCID = a.known.iccid
 		return nil
 	}
+	if err := a.iccid(r); err != nil {
+		return err
+	}
+	a.known.iccid, a.known.sims = r.ICCID, sims
+	return nil
+}
+
+// iccid asks for the number of the SIM, twice, since nothing in it tells whether a digit was lost.
+func (a *asker) iccid(r *cellular.Reading) error {
 	for _, q := range a.known.profile.ICCID {
 		if err := tolerate(a.ask(q, r)); err != nil {
 			return err
 		}
-		if r.ICCID != "" {
-			break
+		if r.ICCID == "" {
+			continue
 		}
+		var again cellular.Reading
+		if err := tolerate(a.ask(q, &again)); err != nil {
+			return err
+		}
+		if again.ICCID != r.ICCID {
+			r.ICCID = ""
+		}
+		return nil
 	}
-	a.known.iccid, a.known.sims = r.ICCID, sims
 	return nil
 }
 

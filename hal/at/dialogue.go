@@ -13,6 +13,7 @@ type Dialogue struct {
 	answer  Answer
 	size    int  // bytes in answer
 	flooded bool // the answer has more than it may
+	torn    bool // a line of the answer came in pieces
 	heard   bool // something came since the command was asked
 }
 
@@ -35,6 +36,9 @@ func (d *Dialogue) Line(line string) (answer Answer, done, unsolicited bool) {
 	if final, ok := ParseFinal(line); ok {
 		answer = d.answer
 		answer.Final = final
+		if d.torn {
+			answer.Lines = nil // what is left of them would be taken for something else
+		}
 		*d = Dialogue{}
 		return answer, true, false
 	}
@@ -54,8 +58,18 @@ func (d *Dialogue) Line(line string) (answer Answer, done, unsolicited bool) {
 		d.keep(d.command.Prefix + " " + line)
 		return Answer{}, false, false
 	}
+	d.torn = d.torn || d.command.Prefix != "" && piece(line)
 	return Answer{}, false, true
 }
+
+// piece reports whether a line is the end of another that was cut in two: values, and no name before them.
+func piece(line string) bool {
+	return !strings.ContainsRune(signs, rune(line[0])) &&
+		(strings.ContainsAny(line, `,"`) || strings.Trim(line, "-.0123456789abcdefABCDEF") == "")
+}
+
+// signs are what the name of a command or of something unsolicited begins with.
+const signs = "+^*#$%&"
 
 // keep adds a line to the answer.
 func (d *Dialogue) keep(line string) {
@@ -115,7 +129,7 @@ func (d *Dialogue) foreign(line string) bool {
 		"NORMAL POWER DOWN", "UNDER-VOLTAGE WARNNING", "OVER-VOLTAGE WARNNING":
 		return true
 	}
-	if !strings.ContainsRune("+^*#$%&", rune(line[0])) {
+	if !strings.ContainsRune(signs, rune(line[0])) {
 		return false
 	}
 	name, _, ok := strings.Cut(line, ":")

@@ -241,7 +241,7 @@ func TestPortRudeOnce(t *testing.T) {
 		within time.Duration // until all is answered again
 		answer func(r *rude, command string)
 	}{
-		{"two ends", 0, func(r *rude, c string) { r.right(c); r.say("\r\nOK\r\n") }},
+		{"two ends", time.Second, func(r *rude, c string) { r.right(c); r.say("\r\nOK\r\n") }},
 		{"a second end, later", time.Second, func(r *rude, c string) {
 			r.right(c)
 			time.AfterFunc(30*time.Millisecond, func() { r.say("\r\nOK\r\n") })

@@ -52,7 +52,7 @@ const maxQuarters = 56
 // signed returns the number of quarters that a value is.
 func (v value) signed() *int64 {
 	n, ok := v.number()
-	if !ok || n < -maxQuarters || n > maxQuarters {
+	if !ok || len(v.text) != len("+zz") || n < -maxQuarters || n > maxQuarters {
 		return nil
 	}
 	return &n

@@ -29,12 +29,23 @@ func (r *Reading) TakeCOPS(line string) {
 		return
 	}
 	r.keep([]string{line})
-	text := at(v, 2).text
+	if len(v) == 1 {
+		return // none
+	}
+	format, text := v[1].text, at(v, 2).text
 	switch {
+	case len(v) > 4 || len(format) != 1 || strings.Trim(format, "012") != "" || strings.Contains(text, `"`) ||
+		strings.Count(line, `"`)%2 != 0 || strings.ContainsFunc(line, unicode.IsControl) || format == "2" && text != "" && !isCode(text):
+		r.doubt("COPS", "operator", join(v))
+		return
 	case isCode(text):
 		r.Operator.Code = text
 	case text != "":
-		r.Operator.Name = printable(strings.TrimSpace(fromUCS2(text)), maxName)
+		name := strings.TrimSpace(fromUCS2(text))
+		r.Operator.Name = printable(name, maxName)
+		if !strings.HasPrefix(name, r.Operator.Name) {
+			r.doubt("COPS", "operator", name)
+		}
 	}
 	if access := at(v, 3); access.text != "" {
 		setOnce(&r.Access, access.small(maxAccess))

@@ -1,6 +1,9 @@
 package cellular
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // quectel is for EC2x, EG2x, EP06, BG9x and the RG and RM series.
 //
@@ -34,7 +37,12 @@ func (r *Reading) TakeQCSQ(line string) {
 	const source = "QCSQ"
 	r.keep([]string{line})
 	s := &r.Signal
-	switch mode := strings.ToUpper(v[0].text); mode {
+	mode := strings.ToUpper(v[0].text)
+	if counts, known := qcsqCounts[mode]; known && !slices.Contains(counts, len(v)) {
+		r.doubt(source, "values", join(v))
+		return
+	}
+	switch mode {
 	case "NOSERVICE":
 	case "GSM":
 		r.level(&s.RSSI, source, rssiSpan, at(v, 1), decibels)
@@ -60,10 +68,20 @@ func (r *Reading) TakeQCSQ(line string) {
 	}
 }
 
+// qcsqCounts are how many values there are with a mode. With another number one was lost or cut in two, and those after it are
+// not what they seem.
+var qcsqCounts = map[string][]int{
+	"GSM": {2}, "WCDMA": {4}, "TDSCDMA": {4}, "LTE": {5}, "EMTC": {5}, "NBIOT": {5}, "NTN NBIOT": {5}, "CAT-M": {5}, "CAT-M1": {5},
+	"CAT-NB": {5}, "CAT-NB1": {5}, "NR5G": {4, 5}, "NR5G-SA": {4, 5}, "NR5G-NSA": {4, 5},
+}
+
 // TakeQENG takes in one line of the answer to AT+QENG="servingcell":
 //
 //	"servingcell",state[,mode,…]
 //	mode,…                          the second and third line of EN-DC
+//
+// A line with another number of values than its mode has is not believed: those after the one that was lost or cut in two are
+// not what they seem.
 func (r *Reading) TakeQENG(line string) {
 	v, ok := values(line, "+QENG:")
 	if !ok {
@@ -96,7 +114,7 @@ func (r *Reading) TakeQENG(line string) {
 // and what follows: srxlev (16 values), or CQI, power and srxlev (18).
 func (r *Reading) lteCell(v []value) {
 	const source = "QENG"
-	if len(v) < 15 {
+	if len(v) != 16 && len(v) != 18 {
 		r.doubt(source, "values", join(v))
 		return
 	}
@@ -109,13 +127,14 @@ func (r *Reading) lteCell(v []value) {
 	r.level(&s.SINR, source, sinrSpan, v[14], decibels)
 }
 
-// nrCell takes in the NR cell beside an LTE cell: mode, MCC, MNC, PCID, RSRP, SINR, RSRQ, ARFCN, band, …
+// nrCell takes in the NR cell beside an LTE cell: mode, MCC, MNC, PCID, RSRP, SINR, RSRQ, and from newer firmware ARFCN and
+// band, or ARFCN, band, bandwidth and spacing.
 func (r *Reading) nrCell(v []value) {
 	const source = "QENG"
 	if len(v) == 2 && v[1].text == "" {
 		return // there is none
 	}
-	if len(v) < 7 {
+	if len(v) != 7 && len(v) != 9 && len(v) != 11 {
 		r.doubt(source, "values", join(v))
 		return
 	}
@@ -125,10 +144,11 @@ func (r *Reading) nrCell(v []value) {
 	r.level(&s.NRRSRQ, source, rsrqSpan, v[6], decibels)
 }
 
-// saCell takes in an NR cell alone: mode, duplex, MCC, MNC, cell, PCID, TAC, ARFCN, band, bandwidth, RSRP, RSRQ, SINR, …
+// saCell takes in an NR cell alone: mode, duplex, MCC, MNC, cell, PCID, TAC, ARFCN, band, bandwidth, RSRP, RSRQ, SINR, and
+// two more.
 func (r *Reading) saCell(v []value) {
 	const source = "QENG"
-	if len(v) < 13 {
+	if len(v) != 15 {
 		r.doubt(source, "values", join(v))
 		return
 	}
@@ -140,10 +160,10 @@ func (r *Reading) saCell(v []value) {
 	r.level(&s.SINR, source, sinrSpan, v[12], decibels)
 }
 
-// wcdmaCell takes in mode, MCC, MNC, LAC, cell, UARFCN, PSC, RAC, RSCP, Ec/Io, …
+// wcdmaCell takes in mode, MCC, MNC, LAC, cell, UARFCN, PSC, RAC, RSCP, Ec/Io, and five about the connection.
 func (r *Reading) wcdmaCell(v []value) {
 	const source = "QENG"
-	if len(v) < 10 {
+	if len(v) != 15 {
 		r.doubt(source, "values", join(v))
 		return
 	}
@@ -153,10 +173,10 @@ func (r *Reading) wcdmaCell(v []value) {
 	r.level(&r.Signal.EcIo, source, ecioSpan, v[9], decibels)
 }
 
-// gsmCell takes in mode, MCC, MNC, LAC, cell, BSIC, ARFCN, band, level, …
+// gsmCell takes in mode, MCC, MNC, LAC, cell, BSIC, ARFCN, band, level, and sixteen about the connection.
 func (r *Reading) gsmCell(v []value) {
 	const source = "QENG"
-	if len(v) < 9 {
+	if len(v) != 25 {
 		r.doubt(source, "values", join(v))
 		return
 	}

@@ -113,6 +113,9 @@ func (r *Registration) place(v []value) {
 	if r.Domain == EPS && len(v) >= 4 && len(cell.text) <= 2 && len(access.text) > 2 && isHex(access.text) {
 		cell, access = access, at(v, 3)
 	}
+	if misplaced(area, cell) {
+		return
+	}
 	if isDigits(access.text) && !access.quoted {
 		r.Access = access.small(maxAccess)
 	}
@@ -122,10 +125,18 @@ func (r *Registration) place(v []value) {
 	c := cell.hex(maxCell)
 	switch {
 	case c == nil || *c == 0 && r.Area == nil || *c == 1<<32-1:
-	case r.Access != nil && (*r.Access == accessEUTRAN || *r.Access == accessEUTRANNB) && *c > maxEUTRANCell:
+	case (r.Domain == EPS || r.Access != nil && (*r.Access == accessEUTRAN || *r.Access == accessEUTRANNB)) && *c > maxEUTRANCell:
 	default:
 		r.Cell = c
 	}
+}
+
+// misplaced reports whether a comma was lost or doubled before the cell: a cell without an area, or an area that is none. A
+// space within an area is known of Gobi 1000.
+func misplaced(area, cell value) bool {
+	const digits = 6
+	return area.text == "" && cell.text != "" || len(area.text) > digits && area.hex(maxArea) == nil ||
+		strings.Trim(strings.TrimPrefix(strings.ToLower(area.text), "0x"), "0123456789abcdef ") != ""
 }
 
 // Registrations is what is known of each domain.

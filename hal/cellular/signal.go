@@ -113,6 +113,8 @@ func (r *Reading) TakeCSQ(line string) {
 	}
 	r.keep([]string{line})
 	switch n, ok := v[0].number(); {
+	case len(v) != 2:
+		r.doubt("CSQ", "values", join(v))
 	case ok && (n == 99 || n == 199):
 	case ok && n >= 100:
 		r.index(&r.Signal.RSCP, "CSQ", rscpSpan, v[0], scale{10, -2160}, 191, 199)

@@ -171,7 +171,7 @@ func TestSignal(t *testing.T) {
 		},
 
 		{"the first that knows counts", "+CESQ: 99,99,255,255,20,80\n+CSQ: 18,99\n" + `+QCSQ: "LTE",-60,-90,150,-10`, "rssi -77.0 rsrp -61.0 rsrq -10.0 sinr 10.0", ""},
-		{"quotes that don't close", `+QCSQ: "LTE,-60,-90,150,-10`, "", "QCSQ mode=LTE,-60,-90,150,-10"},
+		{"quotes that don't close", `+QCSQ: "LTE,-60,-90,150,-10`, "", `QCSQ mode="LTE,-60,-90,150,-10`},
 	} {
 		r := take(strings.Split(test.lines, "\n")...)
 		if got := levels(r.Signal); got != test.want {

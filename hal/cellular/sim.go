@@ -83,7 +83,7 @@ var errNoICCID = errors.New("not an ICCID")
 // a part of the account number in hexadecimal. It may be in quotes and have other values after it, its nibbles may be swapped as they lie on the SIM,
 // and F fills it up at the end, which is left out.
 func ParseICCID(text string) (string, error) {
-	id := strings.ToUpper(split(text)[0].text)
+	id := strings.ToUpper(strings.Trim(split(text)[0].text, `"`))
 	if len(id) < 19 || len(id) > 20 || !isHex(id) {
 		return "", errNoICCID
 	}

@@ -60,8 +60,12 @@ func (r *Reading) cpsiCell(v []value) {
 
 // cpsiLTE takes in mode, state, MCC-MNC, TAC, cell, PCI, band, EARFCN, bandwidths, RSRQ, RSRP, RSSI, RSSNR.
 func (r *Reading) cpsiLTE(v []value) {
-	if len(v) < 14 {
+	if len(v) <= 2 {
 		return // without a cell it ends early
+	}
+	if len(v) != 14 {
+		r.doubt("CPSI", "values", join(v))
+		return
 	}
 	r.cpsiCell(v)
 	r.setCell(value{}, nil, v[5], v[7], band(v[6]))
@@ -79,7 +83,8 @@ func (r *Reading) cpsiSA(v []value) {
 	if len(v) > 6 && band(v[6]).text == "" {
 		v = slices.Insert(slices.Clone(v), 6, value{})
 	}
-	if len(v) < 11 {
+	if len(v) != 11 {
+		r.doubt("CPSI", "values", join(v))
 		return
 	}
 	r.cpsiCell(v)
@@ -90,11 +95,15 @@ func (r *Reading) cpsiSA(v []value) {
 }
 
 // cpsiNSA takes in the NR cell beside an LTE cell: mode, PCI, band, ARFCN, RSRP, RSRQ, SNR, or of older firmware mode, PCI,
-// ARFCN, RSRQ, RSRP, SNR.
+// ARFCN, RSRQ, RSRP, SNR. Newer firmware adds spacing and bandwidth.
 func (r *Reading) cpsiNSA(v []value) {
 	rsrp, rsrq, snr := at(v, 4), at(v, 5), at(v, 6)
-	if band(at(v, 2)).text == "" {
-		rsrp, rsrq, snr = at(v, 4), at(v, 3), at(v, 5)
+	switch named := band(at(v, 2)).text != ""; {
+	case !named && len(v) == 6:
+		rsrq, snr = v[3], v[5]
+	case !named || len(v) != 7 && len(v) != 9:
+		r.doubt("CPSI", "values", join(v))
+		return
 	}
 	s := &r.Signal
 	source := r.cpsiLevels(rsrp, cpsiLevel{&s.NRRSRP, rsrpSpan, rsrp}, cpsiLevel{&s.NRRSRQ, rsrqSpan, rsrq})
@@ -104,6 +113,13 @@ func (r *Reading) cpsiNSA(v []value) {
 // cpsiWCDMA takes in mode, state, MCC-MNC, LAC, cell, band, PSC, channel, SSC, Ec/Io, RSCP, quality, level. Most firmware
 // writes the last four without a sign or a unit.
 func (r *Reading) cpsiWCDMA(v []value) {
+	if len(v) <= 2 {
+		return
+	}
+	if len(v) < 13 || len(v) > 15 {
+		r.doubt("CPSI", "values", join(v))
+		return
+	}
 	r.cpsiCell(v)
 	r.setCell(value{}, nil, value{}, at(v, 7), value{})
 	s := &r.Signal
@@ -118,16 +134,13 @@ type cpsiLevel struct {
 }
 
 // cpsiLevels takes in levels whose unit the first value tells, the RSRP or RSCP: beyond -200 it is tenths of a dBm, and that
-// of the others beside it too. A76xx writes indexes without a unit, which are positive: they are not believed. It returns the
+// of the others beside it too. A76xx writes indexes without a unit, which are positive: they are not believed, nor are levels of which one must be in another unit. It returns the
 // source that the levels have, or nothing when they are not believed.
 func (r *Reading) cpsiLevels(strength value, levels ...cpsiLevel) (source string) {
 	const tenthsBeyond = -200
 	for _, l := range levels {
 		if n, ok := l.raw.tenths(); ok && n > 0 {
-			for _, l := range levels {
-				r.doubt("CPSI", l.span.name, l.raw.text)
-			}
-			return ""
+			return r.noLevels(levels)
 		}
 	}
 	source, by := "CPSI", decibels
@@ -135,9 +148,23 @@ func (r *Reading) cpsiLevels(strength value, levels ...cpsiLevel) (source string
 		source, by = "CPSI/10", tenths
 	}
 	for _, l := range levels {
+		n, ok := l.raw.number()
+		if wide := int64(l.span.least) / 10; ok && by == decibels && n < wide && n >= int64(l.span.least) {
+			return r.noLevels(levels) // this one is in tenths
+		}
+	}
+	for _, l := range levels {
 		r.level(l.to, source, l.span, l.raw, by)
 	}
 	return source
+}
+
+// noLevels tells that levels are not believed, and returns no source.
+func (r *Reading) noLevels(levels []cpsiLevel) string {
+	for _, l := range levels {
+		r.doubt("CPSI", l.span.name, l.raw.text)
+	}
+	return ""
 }
 
 // cpsiSNR takes in the ratio of signal to noise of an NR cell: in tenths of a dB, or in whole ones, as the firmware likes.
@@ -157,11 +184,10 @@ func (r *Reading) cpsiSNR(to *Level, source string, raw value) {
 
 // band returns the number at the end of a band's name: EUTRAN-BAND40, NR5G_BAND78.
 func band(v value) value {
-	i := strings.LastIndex(strings.ToUpper(v.text), "BAND")
-	if i < 0 {
-		return value{}
+	if i := strings.LastIndex(v.text, "BAND"); i >= 0 {
+		return value{text: v.text[i+len("BAND"):]}
 	}
-	return value{text: v.text[i+len("BAND"):]}
+	return value{}
 }
 
 // takeCPMUTEMP takes in the answer to AT+CPMUTEMP: one temperature in degrees.

@@ -41,7 +41,10 @@ func split(text string) []value {
 func newValue(text string) value {
 	text = strings.TrimSpace(text)
 	if strings.HasPrefix(text, `"`) {
-		return value{text: strings.TrimSpace(strings.Trim(text, `"`)), quoted: true}
+		if len(text) > 1 && strings.HasSuffix(text, `"`) {
+			text = strings.TrimSpace(strings.Trim(text, `"`))
+		}
+		return value{text: text, quoted: true} // with its quote when that is not closed: it is no number then
 	}
 	return value{text: text}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/rogpeppe/go-internal/txtar"
@@ -75,3 +76,8 @@ func ParseTranscript(text string) (*Transcript, error) {
 
 // Commands returns how many commands are answered.
 func (t *Transcript) Commands() int { return len(t.answers) }
+
+// Answer returns the lines that answer a command, the final one last, and nothing when the transcript has none.
+func (t *Transcript) Answer(command string) []string {
+	return slices.Clone(t.answers[strings.ToUpper(command)])
+}
