@@ -403,7 +403,8 @@ type AwardStampsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The caller's name for this award: 1 to 128 printable ASCII characters. Must be set.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
-	// The member's phone in E.164: "+" and 7 to 15 digits. Never stored, never sent. Must be set.
+	// The member's phone: in E.164, "+" and 7 to 15 digits, or as it is dialled in the region of the agent's settings. Never
+	// stored, never sent. Must be set.
 	Phone string `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
 	// Stamps to give. Range: 1 to the programme's limit per purchase. Unset means 1.
 	Stamps *int32 `protobuf:"varint,3,opt,name=stamps,proto3,oneof" json:"stamps,omitempty"`
@@ -556,7 +557,8 @@ func (x *AwardStampsResponse) GetEpoch() string {
 // GetCardRequest names a member.
 type GetCardRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The member's phone in E.164: "+" and 7 to 15 digits. Must be set.
+	// The member's phone: in E.164, "+" and 7 to 15 digits, or as it is dialled in the region of the agent's settings. Must be
+	// set.
 	Phone         string `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
