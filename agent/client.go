@@ -31,7 +31,7 @@ func addClientFlags(cmd *cobra.Command) {
 	cmd.Flags().Bool("json", false, "print the answer as JSON")
 }
 
-// newClient returns a client of the agent that cmd's flags name, and a context with its time limit.
+// newClient returns a client of the agent that cmd's flags name, and a context with its time limit; 0 is none.
 func newClient(cmd *cobra.Command, timeout time.Duration) (context.Context, context.CancelFunc, *client, error) {
 	socket, err := socketOf(cmd)
 	if err != nil {
@@ -43,7 +43,13 @@ func newClient(cmd *cobra.Command, timeout time.Duration) (context.Context, cont
 		},
 		DisableCompression: true,
 	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+	var ctx context.Context
+	var cancel context.CancelFunc
+	if timeout > 0 {
+		ctx, cancel = context.WithTimeout(cmd.Context(), timeout)
+	} else {
+		ctx, cancel = context.WithCancel(cmd.Context())
+	}
 	c := &client{
 		LocalServiceClient: wireconnect.NewLocalServiceClient(&http.Client{Transport: transport}, "http://stampd"),
 		socket:             socket,

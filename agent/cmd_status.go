@@ -15,10 +15,14 @@ func newStatusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "status",
 		Short:   "Say how the agent, its queue and its uplink are",
-		Example: "  stampd status\n  stampd status --json --socket /tmp/stampd.sock",
+		Example: "  stampd status\n  stampd status --json --socket /tmp/stampd.sock\n  stampd status --watch",
 	}
 	addClientFlags(cmd)
+	addWatchFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if watchesStatus(cmd) {
+			return watchStatus(cmd)
+		}
 		ctx, cancel, c, err := newClient(cmd, answerTimeout)
 		if err != nil {
 			return err
