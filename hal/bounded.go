@@ -44,10 +44,19 @@ func (b *bounded[T]) do(ctx context.Context, name string, read func() (T, error)
 	if err := ctx.Err(); err != nil {
 		return none, err
 	}
-	c := b.start(name, read)
+	c, own := b.claim(name)
 	if c == nil {
 		return none, ErrHung
 	}
+	if own {
+		go b.run(name, c, read)
+	}
+	return c.wait(ctx)
+}
+
+// wait returns what the read returns, or ErrHung when it expires, or ctx's error.
+func (c *call[T]) wait(ctx context.Context) (T, error) {
+	var none T
 	timer := time.NewTimer(time.Until(c.expires))
 	defer timer.Stop()
 	select {
@@ -60,23 +69,26 @@ func (b *bounded[T]) do(ctx context.Context, name string, read func() (T, error)
 	}
 }
 
-// start returns the read with that name that is on its way, or sets it off. It returns nothing when too many hang.
-func (b *bounded[T]) start(name string, read func() (T, error)) *call[T] {
+// claim returns the read with that name that is on its way, or one that the caller is to run. It returns none when too many
+// hang.
+func (b *bounded[T]) claim(name string) (c *call[T], own bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if c, ok := b.running[name]; ok {
-		return c
+		return c, false
 	}
 	if len(b.running) >= maxRunning {
-		return nil
+		return nil, false
 	}
-	c := &call[T]{done: make(chan struct{}), expires: time.Now().Add(b.limit)}
+	c = &call[T]{done: make(chan struct{}), expires: time.Now().Add(b.limit)}
 	b.running[name] = c
-	go func() {
-		defer b.finish(name, c)
-		c.value, c.err = read()
-	}()
-	return c
+	return c, true
+}
+
+// run does a read that was claimed.
+func (b *bounded[T]) run(name string, c *call[T], read func() (T, error)) {
+	defer b.finish(name, c)
+	c.value, c.err = read()
 }
 
 // finish ends a read that came back, or panicked, however late.

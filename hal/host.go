@@ -55,10 +55,15 @@ func newMachine(p Profile) *machine {
 	return m
 }
 
+// hostReading is a reading, and the names of the sources that it had to do without.
+type hostReading struct {
+	reading *wire.Host
+	missing []string
+}
+
 // read returns a reading, and the names of the sources that it had to do without.
 func (m *machine) read(ctx context.Context) (reading *wire.Host, missing []string) {
-	reading = new(wire.Host)
-	for _, source := range []struct {
+	all := []struct {
 		name string
 		read func(context.Context) (fill, error)
 	}{
@@ -74,15 +79,24 @@ func (m *machine) read(ctx context.Context) (reading *wire.Host, missing []strin
 		{"throttling", m.throttling},
 		{"watchdog", m.watchdog},
 		{"reset", m.resetReason},
-	} {
-		put, err := m.sources.do(ctx, source.name, func() (fill, error) { return source.read(m.rooted(ctx)) })
-		if err != nil {
-			missing = append(missing, source.name)
-			continue
-		}
-		put(reading)
 	}
-	return reading, missing
+	rooted := m.rooted(ctx)
+	found, err := batch(ctx, m.sources, time.Duration(len(all))*hostLimit, func(do reader[fill]) hostReading {
+		found := hostReading{reading: new(wire.Host)}
+		for _, source := range all {
+			put, err := do(source.name, func() (fill, error) { return source.read(rooted) })
+			if err != nil {
+				found.missing = append(found.missing, source.name)
+				continue
+			}
+			put(found.reading)
+		}
+		return found
+	})
+	if err != nil {
+		return new(wire.Host), nil
+	}
+	return found.reading, found.missing
 }
 
 // rooted returns a context that tells gopsutil where procfs and sysfs are. It does not end with ctx, since others may

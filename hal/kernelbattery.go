@@ -5,13 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"github.com/stampd/stampd/uplink/wire"
 )
-
-// kernelBatteryLimit is how long a whole reading may take: less than its attributes may take one after another.
-const kernelBatteryLimit = 3 * time.Second
 
 // kernelBattery is a battery of the class power_supply.
 type kernelBattery struct {
@@ -37,33 +33,51 @@ func (b *kernelBattery) Note() string {
 
 // Read reads every attribute, one after another: on most gauges each of them is a transfer on the same bus.
 func (b *kernelBattery) Read(ctx context.Context) (*wire.Battery, error) {
-	within, cancel := context.WithTimeout(ctx, kernelBatteryLimit)
-	defer cancel()
+	found, err := batch(ctx, b.class.files, supplyLimit, func(do reader[[]byte]) kernelReading {
+		return b.read(b.class.getter(do))
+	})
+	if err != nil {
+		return nil, err
+	}
+	if found.err != nil {
+		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), found.err)
+	}
+	reading := found.reading
+	reading.CurrentUa = b.signed(reading.Status, reading.CurrentUa)
+	if !useful(reading) {
+		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), ErrUnusable)
+	}
+	return reading, nil
+}
+
+// kernelReading is what was read of a battery, the sign of its current as the driver has it.
+type kernelReading struct {
+	reading *wire.Battery
+	err     error
+}
+
+// read reads every attribute, and whether a charger is connected.
+func (b *kernelBattery) read(read getter) kernelReading {
 	hung := false
 	get := attributes(func(name string) []byte {
-		content, err := b.class.read(within, b.dir, name)
-		hung = hung || errors.Is(err, ErrHung) || errors.Is(err, context.DeadlineExceeded)
+		content, err := read(b.dir, name)
+		hung = hung || errors.Is(err, ErrHung)
 		return content
 	})
-	_, err := b.class.read(within, b.dir, "type")
+	_, err := read(b.dir, "type")
 	if present := get.number("present", 0, 1); errors.Is(err, ErrGone) || present != nil && *present == 0 {
-		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), ErrGone)
+		return kernelReading{err: ErrGone}
 	}
 	reading := get.battery()
 	reading.Name = b.Name()
-	reading.CurrentUa = b.signed(reading.Status, reading.CurrentUa)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
-	}
 	if !useful(reading) {
-		cause := ErrUnusable
 		if hung {
-			cause = ErrHung
+			return kernelReading{err: ErrHung}
 		}
-		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), cause)
+		return kernelReading{err: ErrUnusable}
 	}
-	reading.ExternalPower = b.class.externalPower(within)
-	return reading, nil
+	reading.ExternalPower = b.class.online(read)
+	return kernelReading{reading: reading}
 }
 
 // signed returns the current with its sign corrected.

@@ -20,6 +20,9 @@ const (
 	powerSupplyClass = "class/power_supply"
 	// attributeLimit is how long one attribute may take. An I²C adapter gives up on its own after about a second.
 	attributeLimit = time.Second
+	// supplyLimit is how long it may take to look at the class, or to read a battery: less than its attributes may take one
+	// after another.
+	supplyLimit = 3 * time.Second
 )
 
 // PowerSupply is the driver for what the kernel lists in /sys/class/power_supply. It is safe for concurrent use.
@@ -46,15 +49,18 @@ func NewPowerSupply(sys fs.FS) *PowerSupply {
 // call is the same value again. Batteries of devices that are connected to the terminal, such as a scanner, are left out.
 // A kernel without the class has no batteries, which is no error.
 func (p *PowerSupply) Batteries(ctx context.Context) ([]Battery, error) {
-	supplies, err := p.supplies(ctx)
-	if err != nil {
+	found, err := batch(ctx, p.files, supplyLimit, func(do reader[[]byte]) (found listing) {
+		found.supplies, found.err = p.supplies(p.getter(do))
+		return found
+	})
+	if err = cmp.Or(err, found.err); err != nil {
 		return nil, err
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := make(map[string]*kernelBattery)
 	var list []Battery
-	for _, s := range supplies {
+	for _, s := range found.supplies {
 		if s.kind != "Battery" {
 			continue
 		}
@@ -71,8 +77,14 @@ type powerSupply struct {
 	kind string // its attribute "type"
 }
 
+// listing is what the class has.
+type listing struct {
+	supplies []powerSupply
+	err      error
+}
+
 // supplies lists the class, without the supplies of other devices.
-func (p *PowerSupply) supplies(ctx context.Context) ([]powerSupply, error) {
+func (p *PowerSupply) supplies(get getter) ([]powerSupply, error) {
 	entries, err := fs.ReadDir(p.sys, powerSupplyClass)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -82,14 +94,11 @@ func (p *PowerSupply) supplies(ctx context.Context) ([]powerSupply, error) {
 	}
 	var list []powerSupply
 	for _, e := range entries {
-		kind, err := p.read(ctx, e.Name(), "type")
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
+		kind, err := get(e.Name(), "type")
 		if err != nil {
 			continue
 		}
-		scope, _ := p.read(ctx, e.Name(), "scope")
+		scope, _ := get(e.Name(), "scope")
 		if parseText(scope) != "Device" {
 			list = append(list, powerSupply{dir: e.Name(), kind: parseText(kind)})
 		}
@@ -98,10 +107,16 @@ func (p *PowerSupply) supplies(ctx context.Context) ([]powerSupply, error) {
 	return list, nil
 }
 
-// externalPower tells whether a charger is connected: true when one is online, false when all of them say that they are
-// not, else nil.
+// externalPower tells whether a charger is connected, as online does; nil when ctx ends.
 func (p *PowerSupply) externalPower(ctx context.Context) *bool {
-	supplies, err := p.supplies(ctx)
+	online, _ := batch(ctx, p.files, supplyLimit, func(do reader[[]byte]) *bool { return p.online(p.getter(do)) })
+	return online
+}
+
+// online tells whether a charger is connected: true when one is online, false when all of them say that they are not, else
+// nil.
+func (p *PowerSupply) online(get getter) *bool {
+	supplies, err := p.supplies(get)
 	if err != nil {
 		return nil
 	}
@@ -110,7 +125,7 @@ func (p *PowerSupply) externalPower(ctx context.Context) *bool {
 		if s.kind != "Mains" && s.kind != "Wireless" && !strings.HasPrefix(s.kind, "USB") {
 			continue
 		}
-		content, _ := p.read(ctx, s.dir, "online")
+		content, _ := get(s.dir, "online")
 		switch online := parseNumber(content, 0, 2); { // 2 is "online, programmable"
 		case online == nil:
 			unknown++
@@ -126,13 +141,18 @@ func (p *PowerSupply) externalPower(ctx context.Context) *bool {
 	return new(false)
 }
 
-// read returns the content of one attribute of one supply. The error is ErrHung, ErrGone when the supply has no such
+// getter returns the content of one attribute of one supply. The error is ErrHung, ErrGone when the supply has no such
 // attribute or is no longer there, or the driver's own.
-func (p *PowerSupply) read(ctx context.Context, dir, attribute string) ([]byte, error) {
-	name := path.Join(powerSupplyClass, dir, attribute)
-	content, err := p.files.do(ctx, name, func() ([]byte, error) { return fs.ReadFile(p.sys, name) })
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENODEV) {
-		return nil, ErrGone
+type getter func(dir, attribute string) ([]byte, error)
+
+// getter returns what reads attributes as a part of a batch.
+func (p *PowerSupply) getter(do reader[[]byte]) getter {
+	return func(dir, attribute string) ([]byte, error) {
+		name := path.Join(powerSupplyClass, dir, attribute)
+		content, err := do(name, func() ([]byte, error) { return fs.ReadFile(p.sys, name) })
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENODEV) {
+			return nil, ErrGone
+		}
+		return content, err
 	}
-	return content, err
 }
