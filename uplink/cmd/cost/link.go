@@ -52,7 +52,7 @@ func (t traffic) less(before traffic) traffic {
 }
 
 func newLink(target string) (*link, error) {
-	config := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
+	config := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, c syscall.RawConn) error {
 		return c.Control(func(fd uintptr) { _ = unix.SetsockoptInt(int(fd), unix.IPPROTO_TCP, unix.TCP_MAXSEG, segmentSize+12) })
 	}}
 	listener, err := config.Listen(context.Background(), "tcp4", "127.0.0.1:0")
