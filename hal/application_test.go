@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 // The numbers of this process must follow what it does.
 func TestAppOfThisProcess(t *testing.T) {
 	board := Open(Profile{})
+	debug.FreeOSMemory() // what other tests left would be used again
 	before, err := board.App(t.Context(), "stampd", os.Getpid())
 	if err != nil {
 		t.Fatal(err)
