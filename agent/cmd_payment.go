@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 
@@ -59,14 +60,29 @@ Amounts are decimal numbers in the currency's own decimals: 12.50 EUR, 1250 JPY,
 			return printJSON(cmd.OutOrStdout(), res)
 		}
 		printRecorded(cmd.OutOrStdout(), res.GetSeq(), res.GetDuplicate())
+		printFound(cmd.OutOrStdout(), res)
 		return nil
 	}
 	return cmd
 }
 
+// printFound says what the terminal found in a payment: nothing, most of the time.
+func printFound(w io.Writer, res *wire.RecordPaymentResponse) {
+	for _, a := range res.GetAnomalies() {
+		fmt.Fprintf(w, "does not fit: %s\n", enumName(a))
+	}
+	if r := res.GetRisk(); r != nil {
+		fmt.Fprintf(w, "stored at the merchant's risk: %s\n", count(uint64(r.GetStoredCount()), "payment"))
+		for _, l := range r.GetLimits() {
+			fmt.Fprintf(w, "limit of the %s: %d percent\n", enumName(l.GetKind()), l.GetPercent())
+		}
+	}
+}
+
 // paymentFlags are the flags that make a payment.
 type paymentFlags struct {
 	kind, authMode, entryMode, verification *enumFlag
+	funding                                 *enumFlag
 	text                                    wire.Payment // what is taken as it is given
 	card                                    wire.PaymentCard
 }
@@ -77,6 +93,7 @@ func addPaymentFlags(cmd *cobra.Command) *paymentFlags {
 		authMode:     newEnumFlag(wire.AuthMode_AUTH_MODE_UNSPECIFIED),
 		entryMode:    newEnumFlag(wire.EntryMode_ENTRY_MODE_UNSPECIFIED),
 		verification: newEnumFlag(wire.CardholderVerification_CARDHOLDER_VERIFICATION_UNSPECIFIED),
+		funding:      newEnumFlag(wire.CardFunding_CARD_FUNDING_UNSPECIFIED),
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
@@ -85,6 +102,7 @@ func addPaymentFlags(cmd *cobra.Command) *paymentFlags {
 	flags.String("amount", "", "total, tip and surcharge included (required)")
 	flags.StringVar(&f.text.Currency, "currency", "", "ISO 4217 code, such as EUR (required)")
 	flags.Var(f.authMode, "auth-mode", "who decided: "+cli.OrList(f.authMode.Names()))
+	flags.String("base", "", "what is left of the amount without tip and surcharge")
 	flags.String("tip", "", "tip inside the amount")
 	flags.String("surcharge", "", "surcharge inside the amount")
 	flags.String("cashback", "", "cash handed out beside the amount")
@@ -96,8 +114,13 @@ func addPaymentFlags(cmd *cobra.Command) *paymentFlags {
 	flags.StringVar(&f.text.Rrn, "rrn", "", "retrieval reference number, 12 letters or digits")
 	flags.StringVar(&f.text.AuthCode, "auth-code", "", "authorisation code, up to 6 letters or digits")
 	flags.StringVar(&f.text.ResponseCode, "response-code", "", "response code, 2 letters or digits")
+	flags.StringVar(&f.text.BatchNo, "batch-no", "", "number of the batch, up to 6 letters or digits")
+	flags.StringVar(&f.text.AcquirerRef, "acquirer-ref", "", "the acquirer's name for it, up to 12 letters or digits")
+	flags.BytesHexVar(&f.text.Emv, "emv", nil, "EMV data objects in hexadecimal; what may not be kept is left out")
 	flags.StringVar(&f.card.Brand, "card-brand", "", "card scheme, such as visa")
 	flags.StringVar(&f.card.Last4, "card-last4", "", "last four digits of the card's number")
+	flags.StringVar(&f.card.Bin6, "card-bin6", "", "first six digits of the card's number, where the agent's settings let them be kept")
+	flags.Var(f.funding, "card-funding", "whose money the card spends: "+cli.OrList(f.funding.Names()))
 	flags.StringVar(&f.card.Par, "card-par", "", "Payment Account Reference")
 	flags.StringVar(&f.card.Token, "card-token", "", "the acquirer's token for the card")
 	return f
@@ -110,7 +133,7 @@ func (f *paymentFlags) payment(cmd *cobra.Command) (*wire.Payment, error) {
 		return nil, &cli.UsageError{Problem: "--currency is not an ISO 4217 code", Remedy: "give three capital letters, such as EUR"}
 	}
 	amounts := map[string]*int64{}
-	for _, name := range []string{"amount", "tip", "surcharge", "cashback"} {
+	for _, name := range []string{"amount", "base", "tip", "surcharge", "cashback"} {
 		if !cmd.Flags().Changed(name) {
 			continue
 		}
@@ -127,8 +150,10 @@ func (f *paymentFlags) payment(cmd *cobra.Command) (*wire.Payment, error) {
 	p.EntryMode = wire.EntryMode(f.entryMode.value)
 	p.CardholderVerification = wire.CardholderVerification(f.verification.value)
 	p.AmountMinor = *amounts["amount"]
+	p.BaseMinor = amounts["base"]
 	p.TipMinor, p.SurchargeMinor, p.CashbackMinor = amounts["tip"], amounts["surcharge"], amounts["cashback"]
-	if c := &f.card; c.Brand+c.Last4+c.Par+c.Token != "" {
+	f.card.Funding = wire.CardFunding(f.funding.value)
+	if c := &f.card; c.Brand+c.Last4+c.Bin6+c.Par+c.Token != "" || c.Funding != 0 {
 		p.Card = c
 	}
 	return p, nil

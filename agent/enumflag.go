@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -55,4 +56,13 @@ func (f *enumFlag) Names() []string {
 
 func (f *enumFlag) name(v protoreflect.EnumValueDescriptor) string {
 	return strings.ToLower(strings.ReplaceAll(strings.TrimPrefix(string(v.Name()), f.prefix), "_", "-"))
+}
+
+// enumName returns the name of a value as a flag of its type takes it; of one that this program does not know, its number.
+func enumName(e protoreflect.Enum) string {
+	v := e.Descriptor().Values().ByNumber(e.Number())
+	if v == nil {
+		return strconv.Itoa(int(e.Number()))
+	}
+	return newEnumFlag(e).name(v)
 }

@@ -32,7 +32,7 @@ func (l *Ledger) member(typed string) (m member, err error) {
 	}
 	number, err := phone.Normalise(typed, l.Region)
 	if refused, ok := errors.AsType[phone.Refusal](err); ok {
-		return m, &Invalid{Field: "phone", Reason: strings.ToUpper(string(refused)), Hint: refused.Error() + "; +14155551234 is always understood"}
+		return m, &Invalid{Field: "phone", Reason: strings.ToUpper(string(refused)), Hint: refused.Error() + "; such as +14155551234"}
 	}
 	if m.account, err = accountUnder(l.Refs, number); err != nil {
 		return m, err

@@ -26,7 +26,7 @@ const (
 func (r Refusal) Error() string {
 	switch r {
 	case TooShort:
-		return "phone number is too short: is the area code missing?"
+		return "phone number is too short: perhaps the area code is missing"
 	case TooLong:
 		return "phone number is too long"
 	case Letters:
