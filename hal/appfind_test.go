@@ -119,6 +119,9 @@ func TestAppsRestart(t *testing.T) {
 	r.run(40, "pos", 500)
 	r.run(41, "pos", 510)
 	r.want(b, uses("pos", 2, 0)) // the first start is none
+	r.run(38, "pos", 450)        // an older one, which was called otherwise
+	r.want(b, uses("pos", 3, 0))
+	r.end(38)
 	r.end(41)
 	r.run(42, "pos", 700)
 	r.want(b, uses("pos", 2, 0))

@@ -156,6 +156,7 @@ func TestReportBounds(t *testing.T) {
 		opts := quiet()
 		opts.AppReportEvery, opts.BlockEvery = 15*time.Minute, time.Hour
 		b := run(t, opts)
+		synctest.Wait() // until the first round is over
 		refused := 0
 		for i := range 40 {
 			r := crashed("x")
