@@ -45,6 +45,12 @@ type noter interface {
 	Note() string
 }
 
+// rawer is a Battery that can show what its last reading was made from.
+type rawer interface {
+	// Raw returns it as the hardware, or the kernel's driver, said it.
+	Raw() string
+}
+
 // batteryDriver finds batteries in one way. What it lists may differ from call to call, as batteries come and go; the
 // same battery is the same value each time.
 type batteryDriver struct {

@@ -206,7 +206,10 @@ func (b *Board) Batteries(ctx context.Context) []*wire.Battery {
 func partOf(d batteryDriver, battery Battery, err error) Part {
 	part := Part{Name: cleanName(batteryPrefix + battery.Name()), Driver: d.name, OK: err == nil}
 	if g, ok := battery.(*Gauge); ok {
-		part.Driver, part.Raw = g.chip.name, g.Raw()
+		part.Driver = g.chip.name
+	}
+	if r, ok := battery.(rawer); ok {
+		part.Raw = r.Raw()
 	}
 	if err != nil {
 		part.Detail = reason(err)

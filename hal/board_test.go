@@ -24,7 +24,29 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // batteryParts returns what a board says of its batteries.
 func batteryParts(b *hal.Board) []hal.Part {
-	return slices.DeleteFunc(b.Found(), func(p hal.Part) bool { return !strings.HasPrefix(p.Name, "battery") })
+	parts := slices.DeleteFunc(b.Found(), func(p hal.Part) bool { return !strings.HasPrefix(p.Name, "battery") })
+	for i := range parts {
+		parts[i].Raw = "" // TestBoardRaw
+	}
+	return parts
+}
+
+// What the kernel's driver wrote stays beside what was made of it, be it believed or not.
+func TestBoardRaw(t *testing.T) {
+	root := t.TempDir()
+	writeTree(t, "garbage", root)
+	board := hal.Open(hal.Profile{SysRoot: root, SystemBus: hal.NoBus})
+	defer board.Close()
+	for _, part := range board.Found() {
+		if part.Name == "battery/battery" {
+			t.Log(part.Raw)
+			if !strings.Contains(" "+part.Raw+" ", " capacity=") || len(part.Raw) > 2000 {
+				t.Errorf("raw is %q", part.Raw)
+			}
+			return
+		}
+	}
+	t.Errorf("no battery in %v", board.Found())
 }
 
 func expectParts(t *testing.T, when string, b *hal.Board, want ...hal.Part) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 
 	"github.com/stampd/stampd/uplink/wire"
@@ -14,8 +15,9 @@ type kernelBattery struct {
 	class *PowerSupply
 	dir   string
 
-	mu   sync.Mutex // guards sign
+	mu   sync.Mutex // guards all below
 	sign sign
+	raw  string // see Raw
 }
 
 // Name returns the name of its directory, cleaned.
@@ -31,6 +33,14 @@ func (b *kernelBattery) Note() string {
 	return ""
 }
 
+// Raw returns the attributes that the last reading got, in the order in which they were read, as the driver wrote them: what the
+// values were made from, be they believed or not.
+func (b *kernelBattery) Raw() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.raw
+}
+
 // Read reads every attribute, one after another: on most gauges each of them is a transfer on the same bus.
 func (b *kernelBattery) Read(ctx context.Context) (*wire.Battery, error) {
 	found, err := batch(ctx, b.class.files, supplyLimit, func(do reader[[]byte]) kernelReading {
@@ -39,6 +49,9 @@ func (b *kernelBattery) Read(ctx context.Context) (*wire.Battery, error) {
 	if err != nil {
 		return nil, err
 	}
+	b.mu.Lock()
+	b.raw = strings.Join(found.raw, " ")
+	b.mu.Unlock()
 	if found.err != nil {
 		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), found.err)
 	}
@@ -53,31 +66,36 @@ func (b *kernelBattery) Read(ctx context.Context) (*wire.Battery, error) {
 // kernelReading is what was read of a battery, the sign of its current as the driver has it.
 type kernelReading struct {
 	reading *wire.Battery
+	raw     []string
 	err     error
 }
 
 // read reads every attribute, and whether a charger is connected.
 func (b *kernelBattery) read(read getter) kernelReading {
 	hung := false
+	var raw []string
 	get := attributes(func(name string) []byte {
 		content, err := read(b.dir, name)
 		hung = hung || errors.Is(err, ErrHung)
+		if err == nil {
+			raw = append(raw, name+"="+cleanName(parseText(content)))
+		}
 		return content
 	})
 	_, err := read(b.dir, "type")
 	if present := get.number("present", 0, 1); errors.Is(err, ErrGone) || present != nil && *present == 0 {
-		return kernelReading{err: ErrGone}
+		return kernelReading{raw: raw, err: ErrGone}
 	}
 	reading := get.battery()
 	reading.Name = b.Name()
 	if !useful(reading) {
 		if hung {
-			return kernelReading{err: ErrHung}
+			return kernelReading{raw: raw, err: ErrHung}
 		}
-		return kernelReading{err: ErrUnusable}
+		return kernelReading{raw: raw, err: ErrUnusable}
 	}
 	reading.ExternalPower = b.class.online(read)
-	return kernelReading{reading: reading}
+	return kernelReading{reading: reading, raw: raw}
 }
 
 // signed returns the current with its sign corrected.

@@ -113,8 +113,18 @@ func managed() (map[string]map[string]any, *wire.Modem) {
 			RsrqDecidb: new(int32(-125)), SinrDecidb: new(int32(92)), SignalSource: "ModemManager", SignalPercent: new(uint32(64)),
 			Sim: wire.SimState_SIM_STATE_READY, Iccid: managedICCID, Imei: "352099001761481",
 			Model: "QUALCOMM INCORPORATED QUECTEL Mobile Broadband Module", Firmware: "EC25EFAR06A08M4G", RadioOn: new(true),
-			Nonsense: "ModemManager nr_sinr=99",
+			Nonsense: "ModemManager nr_sinr=99", Raw: managedRaw(5),
 		}
+}
+
+// managedRaw returns what that modem's reading was made from.
+func managedRaw(state int) string {
+	return fmt.Sprintf("RegistrationState: @u %d\n", state) + `OperatorCode: "26201"
+OperatorName: "Telekom.de"
+AccessTechnologies: @u 16384
+SignalQuality: @av [64, true]
+Lte: {"rsrp": <@d -95>, "rsrq": <@d -12.5>, "rssi": <@d -64>, "snr": <@d 9.2>}
+Nr5g: {"rsrp": <@d -32768>, "snr": <@d 99>}`
 }
 
 // namedModem is the modem with a name that a ModemManager has, whenever it has it.
@@ -217,7 +227,7 @@ func TestBoardModemManager(t *testing.T) {
 	drain(board)
 	service.Register(3)
 	awaitNews(t, board)
-	want.Registration = new(uint32(3))
+	want.Registration, want.Raw = new(uint32(3)), managedRaw(3)
 	expectModems(t, board, want)
 
 	drain(board)

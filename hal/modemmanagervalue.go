@@ -78,8 +78,26 @@ func (m *managedModem) reading(ctx context.Context, path dbus.ObjectPath, p prop
 		}
 	}
 	setSignal(r, p, &doubts)
+	r.Raw = rawProperties(p)
 	r.Nonsense = strings.Join(doubts, "; ")
 	return r
+}
+
+// rawProperties returns the properties that registration, operator and signal are taken from, as D-Bus writes them, a line each.
+// None of them identifies the modem or its SIM.
+func rawProperties(p properties) string {
+	const most = 200
+	var lines []string
+	for _, at := range [][2]string{
+		{mm3GPP, "RegistrationState"}, {mm3GPP, "OperatorCode"}, {mm3GPP, "OperatorName"}, {mmModem, "AccessTechnologies"},
+		{mmModem, "SignalQuality"}, {mmSignal, "Lte"}, {mmSignal, "Nr5g"}, {mmSignal, "Umts"}, {mmSignal, "Gsm"},
+	} {
+		if v, there := p[at[0]][at[1]]; there {
+			line := []rune(at[1] + ": " + strings.ToValidUTF8(v.String(), "?"))
+			lines = append(lines, string(line[:min(len(line), most)]))
+		}
+	}
+	return strings.Join(lines, "\n")
 }
 
 // doubtful are values that were not believed.

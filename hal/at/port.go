@@ -197,7 +197,8 @@ func (p *Port) attempt(ctx context.Context, w *watch, late bool) (good bool, err
 // longest returns how long to wait at most after an attempt that failed. What a watch tells of need not be tried often, but
 // a watch tells nothing of a node that stays where it is while its device fails.
 func longest(err error, watched bool) time.Duration {
-	there := errors.Is(err, errEnded) || errors.Is(err, syscall.EIO) || errors.Is(err, syscall.ENXIO) || errors.Is(err, syscall.ENODEV)
+	var errno syscall.Errno
+	there := errors.Is(err, errEnded) || errors.As(err, &errno) && errno != syscall.ENOENT && errno != syscall.ENOTDIR
 	switch {
 	case unanswered(err):
 		return retryHung

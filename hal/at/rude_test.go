@@ -6,9 +6,12 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -416,5 +419,79 @@ func TestPortRudeSetup(t *testing.T) {
 		if !slices.Contains(r.asked, "AT+CEREG=2") {
 			t.Errorf("asked %q", r.asked)
 		}
+	})
+}
+
+// A port that is back is opened within two seconds, whatever it was that kept it away, for how long, and whether there is a
+// watch that tells: a node may stay where it is while its device fails.
+func TestPortBackSoon(t *testing.T) {
+	for _, test := range []struct {
+		name  string
+		kind  error
+		err   error
+		tells bool // the watch tells when it is back
+	}{
+		{"not there", at.ErrGone, os.ErrNotExist, true},
+		{"I/O error", at.ErrGone, syscall.EIO, false},
+		{"no such device or address", at.ErrGone, syscall.ENXIO, false},
+		{"no such device", at.ErrGone, syscall.ENODEV, false},
+		{"may not be opened", at.ErrBusy, syscall.EACCES, false},
+		{"taken", at.ErrBusy, syscall.EBUSY, false},
+		{"no descriptor left", at.ErrBusy, syscall.EMFILE, false},
+	} {
+		for _, away := range []time.Duration{0, time.Second, 10 * time.Minute} {
+			t.Run(fmt.Sprint(test.name, " for ", away), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					var back atomic.Bool
+					events := make(chan struct{}, 1)
+					r := new(rude)
+					p := at.NewPort(at.Options{
+						Open: func() (at.Stream, error) {
+							if back.Load() {
+								return r.open()
+							}
+							return nil, errors.Join(test.kind, test.err) // as OpenSerial does
+						},
+						Watch: func() (<-chan struct{}, func(), error) { return events, func() {}, nil },
+					})
+					defer p.Close()
+					time.Sleep(away)
+					back.Store(true)
+					if test.tells {
+						events <- struct{}{}
+					}
+					time.Sleep(2 * time.Second)
+					if _, err := p.State(); err != nil {
+						t.Errorf("two seconds after its return: %v", err)
+					}
+				})
+			})
+		}
+	}
+}
+
+// A modem that starts takes its time until it answers: it is asked for it, though its port was away for long.
+func TestPortBackAndSilent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var back atomic.Bool
+		events := make(chan struct{}, 1)
+		r := &rude{answer: func(*rude, string) {}}
+		p := at.NewPort(at.Options{
+			Open: func() (at.Stream, error) {
+				if back.Load() {
+					return r.open()
+				}
+				return nil, os.ErrNotExist
+			},
+			Watch: func() (<-chan struct{}, func(), error) { return events, func() {}, nil },
+		})
+		defer p.Close()
+		time.Sleep(time.Hour)
+		back.Store(true)
+		events <- struct{}{}
+		time.Sleep(8 * time.Second) // it starts
+		r.behave(nil)
+		time.Sleep(5 * time.Second)
+		inStep(t, p, "started", 0)
 	})
 }
