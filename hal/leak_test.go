@@ -72,6 +72,7 @@ func flat(t *testing.T, cycle func(i int)) {
 func TestUnplugCycles(t *testing.T) {
 	t.Run("modem", testUnplugModem)
 	t.Run("ModemManager", testUnplugManager)
+	t.Run("ModemManager's modem", testUnplugManaged)
 	t.Run("battery", testUnplugBattery)
 	t.Run("batteries that hang", testUnplugHung)
 	t.Run("gauge", testUnplugGauge)
@@ -175,6 +176,25 @@ func testUnplugManager(t *testing.T) {
 		}
 		service.Plug(properties, managedICCID)
 		readAs(i, want)
+	})
+}
+
+// testUnplugManaged plugs ModemManager's modem in and out, which is another object with another SIM each time.
+func testUnplugManaged(t *testing.T) {
+	bus := startBus(t)
+	service := startManager(t, bus)
+	properties, want := managed()
+	board := hal.Open(hal.Profile{SysRoot: t.TempDir(), Modem: hal.ModemAuto, SystemBus: bus})
+	defer board.Close()
+	flat(t, func(i int) {
+		service.Plug(properties, managedICCID)
+		if got := board.Modems(t.Context()); len(got) != 1 || got[0].Iccid != want.Iccid {
+			t.Fatalf("cycle %d: got %v", i, got)
+		}
+		service.Unplug()
+		if got := board.Modems(t.Context()); len(got) != 0 {
+			t.Fatalf("cycle %d: got %v from nowhere", i, got)
+		}
 	})
 }
 

@@ -196,8 +196,11 @@ func (mm *ModemManager) listen(conn *dbus.Conn, signals <-chan *dbus.Signal) {
 			owner, _ := s.Body[2].(string)
 			mm.mu.Lock()
 			mm.owned = owner != ""
-			clear(mm.measured)
-			clear(mm.sims)
+			mm.forget()
+			mm.mu.Unlock()
+		case s.Name == busObjects+".InterfacesRemoved": // the next modem has another path, and this one is not used again
+			mm.mu.Lock()
+			mm.forget()
 			mm.mu.Unlock()
 		case s.Name == busProperties+".PropertiesChanged" && !tellsRegistration(s):
 			continue
@@ -210,6 +213,12 @@ func (mm *ModemManager) listen(conn *dbus.Conn, signals <-chan *dbus.Signal) {
 	}
 	mm.mu.Unlock()
 	mm.changed()
+}
+
+// forget forgets what is known by path. mm.mu must be held.
+func (mm *ModemManager) forget() {
+	clear(mm.measured)
+	clear(mm.sims)
 }
 
 // tellsRegistration reports whether changed properties have the registration among them.

@@ -28,6 +28,9 @@ const (
 	Late    Fault = "late"    // answers when nobody waits any more: after LateBy
 )
 
+// maxAsked is how many commands are remembered.
+const maxAsked = 1000
+
 // LateBy is how long a modem with the fault Late takes for an answer.
 const LateBy = 2500 * time.Millisecond
 
@@ -122,7 +125,7 @@ func (m *Modem) Say(line string) {
 	}
 }
 
-// Asked returns the commands that the modem was given.
+// Asked returns the commands that the modem was given, the last maxAsked of them.
 func (m *Modem) Asked() []string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -213,7 +216,7 @@ func (m *Modem) answer(ctx context.Context, s *speaker, command string) error {
 	fault, echo, delay, inside := m.fault, m.echo, m.delay, m.inside
 	upper := strings.ToUpper(strings.TrimSpace(command))
 	if upper != "" {
-		m.asked = append(m.asked, upper)
+		m.asked = append(m.asked[max(0, len(m.asked)-maxAsked):], upper)
 	}
 	lines, known := m.answers[upper]
 	switch {
