@@ -92,6 +92,7 @@ func (l *Ledger) judge(tx *buffer.Tx, p *wire.Payment, now *wire.Clock) finding 
 	tx.Keep(buffer.Keys, keyRow(opState, first), stateRow(state))
 	if first != p.GetIdempotencyKey() {
 		tx.Keep(buffer.Keys, keyRow(opState, p.GetIdempotencyKey()), linkRow(first))
+		moveStored(tx, p.GetIdempotencyKey(), first)
 	}
 	var f finding
 	for _, a := range anomalies {

@@ -25,13 +25,13 @@ func (v *rowVerifier) payments() {
 	sum, has := payment.Stored{Totals: map[string]int64{}}, store{}
 	times := map[uint64]bool{}
 	for key, row := range v.file.Rows(buffer.Keys, nil) {
-		switch ok := true; operation(key[0]) {
+		switch operation(key[0]) {
 		case opState:
-			if _, ok = parseState(row); !ok && (len(row) < 2 || row[0] != isLink) {
+			if _, ok := parseState(row); !ok && (len(row) < 2 || row[0] != isLink) {
 				wrong("a payment can't be read")
 			}
 		case opTime:
-			if _, ok = parseTime(row); !ok {
+			if _, ok := parseTime(row); !ok {
 				wrong("the time of a stored payment can't be read")
 			}
 			times[numberOf(key)] = true
@@ -47,6 +47,7 @@ func (v *rowVerifier) payments() {
 			sum.Count++
 			sum.Totals[currency] += minor
 		case opStore:
+			var ok bool
 			if has, ok = parseStore(row); !ok {
 				wrong("what is stored in all can't be read")
 			}

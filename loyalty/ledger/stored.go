@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"bytes"
 	"context"
 
 	"github.com/stampd/stampd/buffer"
@@ -70,6 +71,15 @@ func (l *Ledger) settle(tx *buffer.Tx, first string, now *wire.Clock) []payment.
 	s.Count = max(s.Count-1, 0)
 	s.Totals[currency] = max(s.Totals[currency]-minor, 0)
 	return l.watch(tx, &s, now)
+}
+
+// moveStored lets what is stored under a step that was thought to be a first one follow it to the real one.
+func moveStored(tx *buffer.Tx, step, first string) {
+	from, to := keyRow(opStored, step), keyRow(opStored, first)
+	if row := tx.Get(buffer.Keys, from); row != nil && tx.Get(buffer.Keys, to) == nil {
+		tx.Put(buffer.Keys, to, bytes.Clone(row))
+		tx.Delete(buffer.Keys, from)
+	}
 }
 
 // watch looks how far the limits are reached, and writes what is stored.

@@ -53,6 +53,16 @@ func TestVerifyFindsRowsThatDoNotAddUp(t *testing.T) {
 			return b.Put(k, v)
 		}, []string{"record 99: a row names the record, and the lane ends with 3", "cards: a card has 6 stamps, and its entries come to 9"}},
 		"an entry that is none": {"entries", func(b *bolt.Bucket) error { return b.Put([]byte("x"), number(1)) }, []string{"entries: an entry can't be read"}},
+		"a payment cut short":   {"keys", func(b *bolt.Bucket) error { return b.Put([]byte("Pk"), []byte{1, 2}) }, []string{"keys: a payment can't be read"}},
+		"a stored payment of no time": {"keys", func(b *bolt.Bucket) error {
+			return b.Put([]byte("ok"), append(make([]byte, 16), "EUR"...))
+		}, []string{"keys: the time of a stored payment is not there", "keys: what is stored in all is not what the stored payments come to"}},
+		"a stored payment cut short": {"keys", func(b *bolt.Bucket) error { return b.Put([]byte("ok"), []byte("EUR")) }, []string{"keys: a stored payment can't be read"}},
+		"a time cut short":           {"keys", func(b *bolt.Bucket) error { return b.Put([]byte("n1"), nil) }, []string{"keys: the time of a stored payment can't be read"}},
+		"what is stored cut short":   {"keys", func(b *bolt.Bucket) error { return b.Put([]byte("t"), []byte{0}) }, []string{"keys: what is stored in all can't be read"}},
+		"what is stored is too much": {"keys", func(b *bolt.Bucket) error {
+			return b.Put([]byte("t"), append(append(make([]byte, 7), 1), make([]byte, 18)...))
+		}, []string{"keys: what is stored in all is not what the stored payments come to"}},
 		"an answer cut short": {"keys", func(b *bolt.Bucket) error {
 			k, v := first(b)
 			return b.Put(k, v[:39])

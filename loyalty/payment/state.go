@@ -1,6 +1,9 @@
 package payment
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // State is what the steps of a payment so far come to. The zero State is that of a payment none of whose steps is known.
 type State struct {
@@ -76,15 +79,7 @@ func (s State) Next(step Step) (State, []Anomaly) {
 }
 
 func follows(last, kind Kind) bool {
-	if int(last) >= len(next) {
-		return false
-	}
-	for _, k := range next[last] {
-		if k == kind {
-			return true
-		}
-	}
-	return false
+	return int(last) < len(next) && slices.Contains(next[last], kind)
 }
 
 // count adds the amount of a step.
