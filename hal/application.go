@@ -19,12 +19,12 @@ func (m *machine) application(_ context.Context, name string, pid int) (*wire.Ap
 		return nil, fmt.Errorf("cannot read process %d: %w", pid, ErrGone)
 	}
 	reading := &wire.AppPerformance{App: cleanName(name)}
-	addUp(reading, proc, []task{p})
+	addUp(reading, proc, []task{p}, p)
 	return reading, nil
 }
 
-// addUp puts what processes use into a reading. There must be one, and the oldest must be the first.
-func addUp(reading *wire.AppPerformance, proc fs.FS, of []task) {
+// addUp puts what processes use into a reading, and how long the oldest has been running.
+func addUp(reading *wire.AppPerformance, proc fs.FS, of []task, oldest task) {
 	var rss, cpu uint64
 	var threads uint32
 	files := new(uint32)
@@ -44,7 +44,7 @@ func addUp(reading *wire.AppPerformance, proc fs.FS, of []task) {
 		reading.Threads = &threads
 	}
 	if boot, known := sinceBoot(); known {
-		reading.UptimeSeconds = new(uint64(max(0, boot-of[0].started).Seconds()))
+		reading.UptimeSeconds = new(uint64(max(0, boot-oldest.started).Seconds()))
 	}
 }
 

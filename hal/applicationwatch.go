@@ -1,12 +1,10 @@
 package hal
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"math"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/proto"
@@ -134,9 +132,9 @@ func (w *appWatch) read(find *finder) *wire.AppPerformance {
 	reading := &wire.AppPerformance{App: w.Name}
 	seen := w.find(find)
 	if len(seen.processes) > 0 {
-		slices.SortFunc(seen.processes, func(a, b task) int { return cmp.Or(cmp.Compare(a.started, b.started), cmp.Compare(a.pid, b.pid)) })
-		w.notice(seen.processes)
-		addUp(reading, find.proc, seen.processes)
+		oldest := oldestOf(seen.processes)
+		w.notice(seen.processes, oldest)
+		addUp(reading, find.proc, seen.processes, oldest)
 	}
 	if seen.known {
 		reading.Running = new(seen.count > 0)
@@ -150,15 +148,29 @@ func (w *appWatch) read(find *finder) *wire.AppPerformance {
 	return reading
 }
 
-// notice counts a restart when none of the processes, the oldest first, is the one that was the oldest before.
-func (w *appWatch) notice(running []task) {
+// notice counts a restart when none of the processes is the one that was the oldest before.
+func (w *appWatch) notice(running []task, oldest task) {
 	if w.main.pid == 0 {
-		w.main = running[0]
+		w.main = oldest
 	}
-	if !slices.ContainsFunc(running, w.main.same) {
-		w.main = running[0]
-		w.restarts += min(1, math.MaxUint32-w.restarts)
+	for _, p := range running {
+		if p.same(w.main) {
+			return
+		}
 	}
+	w.main = oldest
+	w.restarts += min(1, math.MaxUint32-w.restarts)
+}
+
+// oldestOf returns the process that started first; of several that did, the one with the lowest id. There must be one.
+func oldestOf(running []task) task {
+	oldest := running[0]
+	for _, p := range running[1:] {
+		if p.started < oldest.started || p.started == oldest.started && p.pid < oldest.pid {
+			oldest = p
+		}
+	}
+	return oldest
 }
 
 // find looks for the application's processes.

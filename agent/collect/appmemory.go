@@ -1,7 +1,5 @@
 package collect
 
-import "slices"
-
 const (
 	// maxMemories is how many applications are remembered: those that reported last.
 	maxMemories = 16
@@ -26,14 +24,20 @@ type reportKey struct {
 
 // of returns what is remembered of an application that reports now. The one that has not reported for longest makes room.
 func (all *memories) of(app string) *memory {
-	m := &memory{app: app}
-	if i := slices.IndexFunc(*all, func(m *memory) bool { return m.app == app }); i >= 0 {
-		m = (*all)[i]
-		*all = slices.Delete(*all, i, i+1)
+	front := &memory{app: app}
+	for _, m := range *all {
+		if m.app == app {
+			front = m
+		}
 	}
-	*all = slices.Insert(*all, 0, m)
-	*all = (*all)[:min(len(*all), maxMemories)]
-	return m
+	kept := memories{front}
+	for _, m := range *all {
+		if m != front && len(kept) < maxMemories {
+			kept = append(kept, m)
+		}
+	}
+	*all = kept
+	return front
 }
 
 // version returns the version that an application reported last, or nothing.
@@ -59,7 +63,7 @@ func (m *memory) recall(key string) (body [32]byte, known bool) {
 // remember keeps a key that is new.
 func (m *memory) remember(key string, body [32]byte) {
 	if len(m.keys) == maxKeys {
-		m.keys = slices.Delete(m.keys, 0, 1)
+		m.keys = m.keys[1:]
 	}
 	m.keys = append(m.keys, reportKey{key, body})
 }

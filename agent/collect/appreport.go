@@ -1,12 +1,9 @@
 package collect
 
 import (
-	"cmp"
 	"context"
 	"errors"
-	"maps"
 	"math"
-	"slices"
 	"sync"
 	"time"
 
@@ -55,6 +52,7 @@ type operation struct{ app, version, name string }
 
 // tally is what was reported of an operation.
 type tally struct {
+	operation
 	durations sketch.Sketch
 	errors    uint32 // the largest stands for itself and all above
 }
@@ -63,16 +61,13 @@ type tally struct {
 type reports struct {
 	mu         sync.Mutex // guards all below
 	since      time.Time  // when the window began
-	operations map[operation]*tally
+	operations []*tally   // in the order in which they were reported first
 	crashes    crashes
 	memories   memories
 }
 
 func newReports(crashEvery time.Duration) *reports {
-	return &reports{
-		since: time.Now(), operations: make(map[operation]*tally),
-		crashes: crashes{allowed: allowance{every: crashEvery}},
-	}
+	return &reports{since: time.Now(), crashes: crashes{allowed: allowance{every: crashEvery}}}
 }
 
 // Report counts what an application reports: operations until the window ends, and a crash at once or, when there were many,
@@ -105,10 +100,10 @@ func (h *reports) take(r *AppReport, now time.Time) (duplicate bool, urgent []*w
 	}
 	for _, o := range r.Operations {
 		name := operation{r.App, r.Version, o.Name}
-		t := h.operations[name]
+		t := h.find(name)
 		if t == nil {
-			t = new(tally)
-			h.operations[name] = t
+			t = &tally{operation: name}
+			h.operations = append(h.operations, t)
 		}
 		t.durations.Merge(o.Durations)
 		t.errors += min(o.Errors, math.MaxUint32-t.errors)
@@ -127,11 +122,21 @@ func (h *reports) take(r *AppReport, now time.Time) (duplicate bool, urgent []*w
 func (h *reports) added(r *AppReport) int {
 	fresh := make(map[string]bool)
 	for _, o := range r.Operations {
-		if h.operations[operation{r.App, r.Version, o.Name}] == nil {
+		if h.find(operation{r.App, r.Version, o.Name}) == nil {
 			fresh[o.Name] = true
 		}
 	}
 	return len(h.operations) + len(fresh)
+}
+
+// find returns what was reported of an operation, or nil. It goes through all, of which there are few.
+func (h *reports) find(name operation) *tally {
+	for _, t := range h.operations {
+		if t.operation == name {
+			return t
+		}
+	}
+	return nil
 }
 
 // tell ends the window, and returns what was reported in it: nothing when nothing was.
@@ -141,22 +146,18 @@ func (h *reports) tell(now time.Time) []*wire.Event {
 	window := uint32(min(now.Sub(h.since).Round(time.Second)/time.Second, math.MaxInt32))
 	h.since = now
 	var events []*wire.Event
-	for _, name := range slices.SortedFunc(maps.Keys(h.operations), operation.compare) {
-		told := h.operations[name].event(name)
+	for _, t := range h.operations {
+		told := t.event()
 		told.WindowSeconds = window
 		events = append(events, &wire.Event{Body: &wire.Event_AppOperation{AppOperation: told}})
 	}
-	clear(h.operations)
+	h.operations = nil
 	return append(events, h.crashes.drain()...)
 }
 
-func (o operation) compare(p operation) int {
-	return cmp.Or(cmp.Compare(o.app, p.app), cmp.Compare(o.version, p.version), cmp.Compare(o.name, p.name))
-}
-
 // event returns what is told of an operation.
-func (t *tally) event(name operation) *wire.AppOperation {
-	told := &wire.AppOperation{App: name.app, Version: name.version, Operation: name.name, Errors: t.errors}
+func (t *tally) event() *wire.AppOperation {
+	told := &wire.AppOperation{App: t.app, Version: t.version, Operation: t.name, Errors: t.errors}
 	if d := &t.durations; d.Count() > 0 {
 		told.Count = uint32(min(d.Count(), math.MaxUint32))
 		told.SumUs, told.MaxUs = new(d.Sum()), new(d.Max())
