@@ -32,6 +32,7 @@ func TestScripts(t *testing.T) {
 			"await-status": awaitStatus,
 			"clear":        clearBytes,
 			"code":         code,
+			"curl-lines":   curlLines,
 			"enrol-server": enrolServer,
 			"expand":       expand,
 		},

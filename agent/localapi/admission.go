@@ -35,7 +35,7 @@ func (s *Server) admit(r *http.Request) (route, role, *refusal) {
 	route, ok := s.routes[r.URL.Path]
 	if !ok || r.Method != http.MethodPost {
 		return route, roleNone, &refusal{connect.CodeUnimplemented, "NO_SUCH_CALL", "", "there is no such call",
-			"calls are POST /stampd.v1.LocalService/ and one of RecordPayment, AwardStamps, GetCard, ReportAppPerformance, Status, Flush"}
+			"calls are POST /stampd.v1.LocalService/ and a name of local.proto; local.md has one of each"}
 	}
 	role := roleNone
 	if who, known := callerOf(r.Context()); known {
