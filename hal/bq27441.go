@@ -47,11 +47,11 @@ func readBQ27441(d *device) *wire.Battery {
 	return &wire.Battery{
 		Status:                 byCurrent(current, flags&bq27441FullCharge != 0),
 		CapacityPercent:        percentOf(int64(d.must(bq27441SOC))),
-		VoltageUv:              millivolts(int64(d.must(bq27441VOLT)), maxCellVoltage),
+		VoltageUv:              millivolts(d.must(bq27441VOLT), 1, maxCellVoltage),
 		CurrentUa:              milliamperes(int64(current)),
 		TemperatureDecicelsius: decikelvin(d.must(bq27441TEMP)),
-		ChargeFullUah:          contentOf(int64(d.must(bq27441FCC)) * 1000),
-		ChargeFullDesignUah:    contentOf(int64(d.must(bq27441DCAP)) * 1000),
+		ChargeFullUah:          contentOf(d.must(bq27441FCC), 1000),
+		ChargeFullDesignUah:    contentOf(d.must(bq27441DCAP), 1000),
 		Health:                 bq27441Health(flags),
 	}
 }

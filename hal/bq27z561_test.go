@@ -46,6 +46,9 @@ func TestBQ27Z561(t *testing.T) {
 		}},
 		{"empty", registers{0x0A: 0x00D0}, func(b *wire.Battery) { b.Health = "Dead" }},
 		{"new", registers{0x2A: 0}, func(b *wire.Battery) { b.Cycles = new(uint32(0)) }},
+		{"nothing behind some registers", registers{0x2A: 0xFFFF, 0x12: 0xFFFF}, func(b *wire.Battery) {
+			b.Cycles, b.ChargeFullUah, b.HealthPercent = nil, nil, nil
+		}},
 		{"longest time", registers{0x16: 65534}, func(b *wire.Battery) { b.TimeToEmptySeconds = new(uint32(3_932_040)) }},
 	})
 }

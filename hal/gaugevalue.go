@@ -17,6 +17,9 @@ const (
 // kelvinOffset is 0 °C in tenths of a kelvin, as the kernel's drivers have it.
 const kelvinOffset = 2731
 
+// allOnes is what a register reads when nobody pulls the bus down, and what gauges answer where they know nothing.
+const allOnes = 0xFFFF
+
 // noMinutes is what gauges answer where they foretell no time.
 const noMinutes = 65535
 
@@ -39,8 +42,13 @@ func percentOf(percent int64) *uint32 {
 	return new(uint32(min(percent, 100)))
 }
 
-// millivolts returns a voltage in microvolts.
-func millivolts(mv, most int64) *int64 { return within(mv*1000, minVoltage, most) }
+// millivolts returns a voltage in microvolts from a register in that many millivolts.
+func millivolts(word uint16, unit, most int64) *int64 {
+	if word == allOnes {
+		return nil
+	}
+	return within(int64(word)*unit*1000, minVoltage, most)
+}
 
 // milliamperes returns a current in microamperes.
 func milliamperes(ma int64) *int64 { return within(ma*1000, -maxCurrent, maxCurrent) }
@@ -50,8 +58,21 @@ func decikelvin(dk uint16) *int32 {
 	return convert[int32](within(int64(dk)-kelvinOffset, minTemperature, maxTemperature))
 }
 
-// contentOf returns what a full battery holds, in µAh or µWh.
-func contentOf(n int64) *int64 { return within(n, 1, maxContent) }
+// contentOf returns what a full battery holds, in µAh or µWh, from a register in that unit.
+func contentOf(word uint16, unit int64) *int64 {
+	if word == allOnes {
+		return nil
+	}
+	return within(int64(word)*unit, 1, maxContent)
+}
+
+// cyclesOf returns how often a battery was charged.
+func cyclesOf(word uint16) *uint32 {
+	if word == allOnes {
+		return nil
+	}
+	return new(uint32(word))
+}
 
 // secondsOf returns a time that a gauge foretells in minutes.
 func secondsOf(minutes uint16) *uint32 {

@@ -51,7 +51,7 @@ func readSBS(d *device) *wire.Battery {
 	current := int16(d.must(sbsCurrent))
 	reading := &wire.Battery{
 		Status:                 sbsStatus(status, current),
-		VoltageUv:              millivolts(int64(d.must(sbsVoltage))*volts, maxVoltage),
+		VoltageUv:              millivolts(d.must(sbsVoltage), volts, maxVoltage),
 		CurrentUa:              milliamperes(int64(current) * amperes),
 		TemperatureDecicelsius: decikelvin(d.must(sbsTemperature)),
 		CapacityPercent:        percentOf(int64(d.must(sbsRelativeCharge))),
@@ -66,7 +66,7 @@ func readSBS(d *device) *wire.Battery {
 		d.sbsContent(reading, mode, amperes)
 	}
 	if cycles, ok := d.may(sbsCycleCount); ok {
-		reading.Cycles = new(uint32(cycles))
+		reading.Cycles = cyclesOf(cycles)
 	}
 	if minutes, ok := d.may(sbsTimeToEmpty); ok {
 		reading.TimeToEmptySeconds = secondsOf(minutes)
@@ -90,10 +90,10 @@ func (d *device) sbsContent(reading *wire.Battery, mode uint16, scale int64) {
 		unit = 10_000 * scale
 	}
 	if n, ok := d.may(sbsFullCapacity); ok {
-		*whole = contentOf(int64(n) * unit)
+		*whole = contentOf(n, unit)
 	}
 	if n, ok := d.may(sbsDesignCapacity); ok {
-		*design = contentOf(int64(n) * unit)
+		*design = contentOf(n, unit)
 	}
 }
 

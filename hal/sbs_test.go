@@ -64,6 +64,9 @@ func TestSBS(t *testing.T) {
 			b.ChargeFullUah, b.ChargeFullDesignUah = new(int64(431_000_000)), new(int64(440_000_000))
 		}},
 		{"frost", registers{0x08: 2531}, func(b *wire.Battery) { b.TemperatureDecicelsius = new(int32(-200)) }},
+		{"nothing behind some registers", registers{0x17: 0xFFFF, 0x10: 0xFFFF}, func(b *wire.Battery) {
+			b.Cycles, b.ChargeFullUah, b.HealthPercent = nil, nil, nil
+		}},
 		{"no times", registers{0x12: 0xFFFF}, func(b *wire.Battery) { b.TimeToEmptySeconds = nil }},
 	})
 }

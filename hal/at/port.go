@@ -202,7 +202,7 @@ func longest(err error, watched bool) time.Duration {
 	switch {
 	case unanswered(err):
 		return retryHung
-	case classify(err) == ErrGone && watched && !there:
+	case errors.Is(classify(err), ErrGone) && watched && !there:
 		return retryGone
 	}
 	return retryMost
