@@ -228,6 +228,9 @@ func FuzzSignal(f *testing.F) {
 	f.Add("+QENG: \"servingcell\",\"NOCONN\"\n+QENG: \"LTE\",\"FDD\",262,01,1A2D001,143,1300,3,5,5,5DF1,-95,-12,-64,9,7,230,-\n+QENG: \"NR5G-NSA\",262,01,387,-101,14,-11,641280,78,12,1")
 	f.Add("+CPSI: LTE,Online,404-45,0x21F9,322642,453,EUTRAN-BAND40,39275,4,4,-168,-1126,-773,7")
 	f.Add(`+QCSQ: "eMTC",-62,-87,111,-12`)
+	f.Add("+CPSI: NR5G_SA,Online,242-12,0x765D,4955280,0,NR5G_BAND78,640704,-770,-110,290\n+CPSI: NR5G,58,643296,-12,-86,8.5")
+	f.Add("+CPSI: LTE,Online,404-45,0x21F9,322642,453,\xff\xffEUTRAN-BAND40,39275,4,4,-168,-1126,-773,7")
+	f.Add(`+QENG: "servingcell","NOCONN","GSM",250,99,DC51,B919,26,50,-,-73,255,255,0,38,38,1,-,-,-,-,-,-,-,-,-,"-"`)
 	f.Fuzz(func(t *testing.T, lines string) {
 		r := take(strings.Split(lines, "\n")...)
 		s := r.Signal
