@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -73,12 +74,12 @@ func TestBoundedHung(t *testing.T) {
 func TestBoundedMany(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBounded[int](time.Second)
-		started := 0
+		var started atomic.Int32
 		begin := time.Now()
 		for i := range 1000 {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 			_, err := b.do(ctx, strconv.Itoa(i), func() (int, error) {
-				started++
+				started.Add(1)
 				time.Sleep(time.Hour)
 				return 0, nil
 			})
@@ -87,8 +88,8 @@ func TestBoundedMany(t *testing.T) {
 				t.Fatalf("read %d: error is %v, want %v", i, err, ErrHung)
 			}
 		}
-		if started != maxRunning || time.Since(begin) > time.Second {
-			t.Errorf("%d reads were started within %v, want %d", started, time.Since(begin), maxRunning)
+		if started.Load() != maxRunning || time.Since(begin) > time.Second {
+			t.Errorf("%d reads were started within %v, want %d", started.Load(), time.Since(begin), maxRunning)
 		}
 		time.Sleep(time.Hour)
 		if n, err := b.do(t.Context(), "new", func() (int, error) { return 3, nil }); n != 3 || err != nil {

@@ -283,10 +283,9 @@ func TestPortRudeOnce(t *testing.T) {
 					if n := askAll(t, p, "at first"); n != len(questions()) {
 						t.Fatalf("%d are answered", n)
 					}
-					done := false
+					var done atomic.Bool
 					r.behave(func(r *rude, command string) {
-						if command == victim.Text && !done {
-							done = true
+						if command == victim.Text && !done.Swap(true) {
 							test.answer(r, command)
 							return
 						}
@@ -371,11 +370,17 @@ func TestPortRudeAtRandom(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			rudely(t, func(t *testing.T, p *at.Port, r *rude) {
+				var mu sync.Mutex                        // for random: the modem may be on two lines for a moment
 				random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // nothing is secret here
+				chance := func(n int) int {
+					mu.Lock()
+					defer mu.Unlock()
+					return random.IntN(n)
+				}
 				r.behave(func(r *rude, command string) {
-					switch random.IntN(12) {
+					switch chance(12) {
 					case 0:
-						time.Sleep(time.Duration(random.IntN(6000)) * time.Millisecond)
+						time.Sleep(time.Duration(chance(6000)) * time.Millisecond)
 					case 1:
 						return
 					case 2:
@@ -394,7 +399,7 @@ func TestPortRudeAtRandom(t *testing.T) {
 				})
 				for range 8 {
 					askAll(t, p, "at random")
-					time.Sleep(time.Duration(random.IntN(3000)) * time.Millisecond)
+					time.Sleep(time.Duration(chance(3000)) * time.Millisecond)
 				}
 				r.behave(nil)
 				time.Sleep(2 * time.Minute)
@@ -416,6 +421,8 @@ func TestPortRudeSetup(t *testing.T) {
 		defer p.Close()
 		time.Sleep(4 * time.Second)
 		inStep(t, p, "set up", 0)
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		if !slices.Contains(r.asked, "AT+CEREG=2") {
 			t.Errorf("asked %q", r.asked)
 		}
