@@ -33,11 +33,12 @@ var floors = map[string]int{
 	"uplink/cmd/demo":             3,
 	"uplink/est":                  3,
 
-	"buffer":       2,
-	"hal":          2,
-	"hal/at":       2,
-	"hal/cellular": 2,
-	"hal/haltest":  2,
+	"buffer":        2,
+	"hal":           2,
+	"hal/at":        2,
+	"hal/cellular":  2,
+	"hal/haltest":   2,
+	"loyalty/entry": 2,
 
 	"buffer/disktest":         1,
 	"buffer/group":            1,

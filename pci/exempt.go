@@ -26,6 +26,21 @@ var exemptions = map[protoreflect.FullName]exemption{
 	"stampd.v1.Stamp.account_ref": {
 		randomBytes(32), "an HMAC; a chance hit would refuse one member for ever",
 	},
+	"stampd.v1.Stamp.card_ref": {
+		randomBytes(32), "an HMAC; a chance hit would refuse one payment card for ever",
+	},
+	"stampd.v1.Stamp.other_account_ref": {
+		randomBytes(32), "an HMAC; a chance hit would refuse one member for ever",
+	},
+	"stampd.v1.Stamp.lease_id": {
+		randomBytes(16), "made by the backend; a chance hit would refuse what was given by the lease",
+	},
+	"stampd.v1.EntryRef.epoch": {
+		randomBytes(16), "made at random; a chance hit would refuse all that undoes entries of one queue file",
+	},
+	"stampd.v1.Consent.text_sha256": {
+		randomBytes(32), "a hash; a chance hit would refuse every consent to one text",
+	},
 	"stampd.v1.Modem.iccid": {
 		iccidText, "a SIM's number; where its issuer writes account numbers in hexadecimal, 14 digits can stand alone by chance",
 	},

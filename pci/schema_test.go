@@ -85,6 +85,26 @@ func TestExemptionsAreNeeded(t *testing.T) {
 			&wire.Stamp{AccountRef: []byte("\xFE\x9A\x0B" + chance + "\xADabcdefghijklmnopqrst")},
 			&wire.Hello{BootId: []byte("\xFE\x9A\x0B" + chance + "\xADabcdefghijklmnopqrst")},
 		},
+		"stampd.v1.Stamp.card_ref": {
+			&wire.Stamp{CardRef: []byte("\xFE\x9A\x0B" + chance + "\xADabcdefghijklmnopqrst")},
+			&wire.Hello{BootId: []byte("\xFE\x9A\x0B" + chance + "\xADabcdefghijklmnopqrst")},
+		},
+		"stampd.v1.Stamp.other_account_ref": {
+			&wire.Stamp{OtherAccountRef: []byte("\xFE\x9A\x0B" + chance + "\xADabcdefghijklmnopqrst")},
+			&wire.Hello{BootId: []byte("\xFE\x9A\x0B" + chance + "\xADabcdefghijklmnopqrst")},
+		},
+		"stampd.v1.Stamp.lease_id": {
+			&wire.Stamp{LeaseId: []byte("\xFE\x9A\x0B" + chance + "\xAD\x01\x02\x03\x04")},
+			&wire.Hello{BootId: []byte("\xFE\x9A\x0B" + chance + "\xAD\x01\x02\x03\x04")},
+		},
+		"stampd.v1.EntryRef.epoch": {
+			&wire.EntryRef{Epoch: []byte("\xFE\x9A\x0B" + chance + "\xAD\x01\x02\x03\x04")},
+			&wire.Hello{BootId: []byte("\xFE\x9A\x0B" + chance + "\xAD\x01\x02\x03\x04")},
+		},
+		"stampd.v1.Consent.text_sha256": {
+			&wire.Consent{TextSha256: []byte("\xFE\x9A\x0B" + chance + "\xADabcdefghijklmnopqrst")},
+			&wire.Hello{BootId: []byte("\xFE\x9A\x0B" + chance + "\xADabcdefghijklmnopqrst")},
+		},
 		"stampd.v1.Modem.iccid": {
 			&wire.Modem{Iccid: "89860F36227206271667"},
 			&wire.Modem{Imei: "89860F36227206271667"},

@@ -505,6 +505,319 @@ func (CardFunding) EnumDescriptor() ([]byte, []int) {
 	return file_ledger_proto_rawDescGZIP(), []int{6}
 }
 
+// ConsentPurpose is what a member's data may be used for.
+type ConsentPurpose int32
+
+const (
+	// Not given. Refused.
+	ConsentPurpose_CONSENT_PURPOSE_UNSPECIFIED ConsentPurpose = 0
+	// Keeping the card.
+	ConsentPurpose_CONSENT_PURPOSE_LOYALTY ConsentPurpose = 1
+	// Advertising by text message.
+	ConsentPurpose_CONSENT_PURPOSE_SMS_MARKETING ConsentPurpose = 2
+)
+
+// Enum value maps for ConsentPurpose.
+var (
+	ConsentPurpose_name = map[int32]string{
+		0: "CONSENT_PURPOSE_UNSPECIFIED",
+		1: "CONSENT_PURPOSE_LOYALTY",
+		2: "CONSENT_PURPOSE_SMS_MARKETING",
+	}
+	ConsentPurpose_value = map[string]int32{
+		"CONSENT_PURPOSE_UNSPECIFIED":   0,
+		"CONSENT_PURPOSE_LOYALTY":       1,
+		"CONSENT_PURPOSE_SMS_MARKETING": 2,
+	}
+)
+
+func (x ConsentPurpose) Enum() *ConsentPurpose {
+	p := new(ConsentPurpose)
+	*p = x
+	return p
+}
+
+func (x ConsentPurpose) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConsentPurpose) Descriptor() protoreflect.EnumDescriptor {
+	return file_ledger_proto_enumTypes[7].Descriptor()
+}
+
+func (ConsentPurpose) Type() protoreflect.EnumType {
+	return &file_ledger_proto_enumTypes[7]
+}
+
+func (x ConsentPurpose) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConsentPurpose.Descriptor instead.
+func (ConsentPurpose) EnumDescriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{7}
+}
+
+// ConsentMethod is how a member gave or revoked a consent.
+type ConsentMethod int32
+
+const (
+	// Not known.
+	ConsentMethod_CONSENT_METHOD_UNSPECIFIED ConsentMethod = 0
+	// On the terminal's screen, by the member.
+	ConsentMethod_CONSENT_METHOD_SCREEN ConsentMethod = 1
+	// Told the operator.
+	ConsentMethod_CONSENT_METHOD_SPOKEN ConsentMethod = 2
+	// On paper.
+	ConsentMethod_CONSENT_METHOD_PAPER ConsentMethod = 3
+	// Answered a message.
+	ConsentMethod_CONSENT_METHOD_MESSAGE ConsentMethod = 4
+)
+
+// Enum value maps for ConsentMethod.
+var (
+	ConsentMethod_name = map[int32]string{
+		0: "CONSENT_METHOD_UNSPECIFIED",
+		1: "CONSENT_METHOD_SCREEN",
+		2: "CONSENT_METHOD_SPOKEN",
+		3: "CONSENT_METHOD_PAPER",
+		4: "CONSENT_METHOD_MESSAGE",
+	}
+	ConsentMethod_value = map[string]int32{
+		"CONSENT_METHOD_UNSPECIFIED": 0,
+		"CONSENT_METHOD_SCREEN":      1,
+		"CONSENT_METHOD_SPOKEN":      2,
+		"CONSENT_METHOD_PAPER":       3,
+		"CONSENT_METHOD_MESSAGE":     4,
+	}
+)
+
+func (x ConsentMethod) Enum() *ConsentMethod {
+	p := new(ConsentMethod)
+	*p = x
+	return p
+}
+
+func (x ConsentMethod) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConsentMethod) Descriptor() protoreflect.EnumDescriptor {
+	return file_ledger_proto_enumTypes[8].Descriptor()
+}
+
+func (ConsentMethod) Type() protoreflect.EnumType {
+	return &file_ledger_proto_enumTypes[8]
+}
+
+func (x ConsentMethod) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConsentMethod.Descriptor instead.
+func (ConsentMethod) EnumDescriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{8}
+}
+
+// RedeemRight is by what right a reward was given.
+type RedeemRight int32
+
+const (
+	// Not known.
+	RedeemRight_REDEEM_RIGHT_UNSPECIFIED RedeemRight = 0
+	// The backend confirmed it.
+	RedeemRight_REDEEM_RIGHT_BACKEND RedeemRight = 1
+	// A lease had a right left.
+	RedeemRight_REDEEM_RIGHT_LEASE RedeemRight = 2
+	// The programme's floor allows it, at the merchant's risk.
+	RedeemRight_REDEEM_RIGHT_FLOOR RedeemRight = 3
+)
+
+// Enum value maps for RedeemRight.
+var (
+	RedeemRight_name = map[int32]string{
+		0: "REDEEM_RIGHT_UNSPECIFIED",
+		1: "REDEEM_RIGHT_BACKEND",
+		2: "REDEEM_RIGHT_LEASE",
+		3: "REDEEM_RIGHT_FLOOR",
+	}
+	RedeemRight_value = map[string]int32{
+		"REDEEM_RIGHT_UNSPECIFIED": 0,
+		"REDEEM_RIGHT_BACKEND":     1,
+		"REDEEM_RIGHT_LEASE":       2,
+		"REDEEM_RIGHT_FLOOR":       3,
+	}
+)
+
+func (x RedeemRight) Enum() *RedeemRight {
+	p := new(RedeemRight)
+	*p = x
+	return p
+}
+
+func (x RedeemRight) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (RedeemRight) Descriptor() protoreflect.EnumDescriptor {
+	return file_ledger_proto_enumTypes[9].Descriptor()
+}
+
+func (RedeemRight) Type() protoreflect.EnumType {
+	return &file_ledger_proto_enumTypes[9]
+}
+
+func (x RedeemRight) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use RedeemRight.Descriptor instead.
+func (RedeemRight) EnumDescriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{9}
+}
+
+// StampRejection is why stamps were not given.
+type StampRejection int32
+
+const (
+	// Not given.
+	StampRejection_STAMP_REJECTION_UNSPECIFIED StampRejection = 0
+	// The last award is less than the programme's gap ago.
+	StampRejection_STAMP_REJECTION_TOO_SOON StampRejection = 1
+	// The account has had its awards of the day.
+	StampRejection_STAMP_REJECTION_MAX_PER_DAY StampRejection = 2
+	// The terminal has given its awards of the hour.
+	StampRejection_STAMP_REJECTION_TERMINAL_HOUR StampRejection = 3
+	// The operator has given their awards of the hour.
+	StampRejection_STAMP_REJECTION_OPERATOR_HOUR StampRejection = 4
+	// The terminal has given its awards by hand of the day.
+	StampRejection_STAMP_REJECTION_MANUAL_DAY StampRejection = 5
+	// The purchase is below the programme's minimum spend.
+	StampRejection_STAMP_REJECTION_MINIMUM_SPEND StampRejection = 6
+	// The member is forgotten.
+	StampRejection_STAMP_REJECTION_ACCOUNT_ERASED StampRejection = 7
+)
+
+// Enum value maps for StampRejection.
+var (
+	StampRejection_name = map[int32]string{
+		0: "STAMP_REJECTION_UNSPECIFIED",
+		1: "STAMP_REJECTION_TOO_SOON",
+		2: "STAMP_REJECTION_MAX_PER_DAY",
+		3: "STAMP_REJECTION_TERMINAL_HOUR",
+		4: "STAMP_REJECTION_OPERATOR_HOUR",
+		5: "STAMP_REJECTION_MANUAL_DAY",
+		6: "STAMP_REJECTION_MINIMUM_SPEND",
+		7: "STAMP_REJECTION_ACCOUNT_ERASED",
+	}
+	StampRejection_value = map[string]int32{
+		"STAMP_REJECTION_UNSPECIFIED":    0,
+		"STAMP_REJECTION_TOO_SOON":       1,
+		"STAMP_REJECTION_MAX_PER_DAY":    2,
+		"STAMP_REJECTION_TERMINAL_HOUR":  3,
+		"STAMP_REJECTION_OPERATOR_HOUR":  4,
+		"STAMP_REJECTION_MANUAL_DAY":     5,
+		"STAMP_REJECTION_MINIMUM_SPEND":  6,
+		"STAMP_REJECTION_ACCOUNT_ERASED": 7,
+	}
+)
+
+func (x StampRejection) Enum() *StampRejection {
+	p := new(StampRejection)
+	*p = x
+	return p
+}
+
+func (x StampRejection) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StampRejection) Descriptor() protoreflect.EnumDescriptor {
+	return file_ledger_proto_enumTypes[10].Descriptor()
+}
+
+func (StampRejection) Type() protoreflect.EnumType {
+	return &file_ledger_proto_enumTypes[10]
+}
+
+func (x StampRejection) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StampRejection.Descriptor instead.
+func (StampRejection) EnumDescriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{10}
+}
+
+// StampReason is why an entry corrects others.
+type StampReason int32
+
+const (
+	// Not known.
+	StampReason_STAMP_REASON_UNSPECIFIED StampReason = 0
+	// The sale was refunded.
+	StampReason_STAMP_REASON_REFUND StampReason = 1
+	// It was entered by mistake.
+	StampReason_STAMP_REASON_MISTAKE StampReason = 2
+	// A present to the member.
+	StampReason_STAMP_REASON_GOODWILL StampReason = 3
+	// A reward that stamps did not cover is forgiven.
+	StampReason_STAMP_REASON_FORGIVEN StampReason = 4
+	// A new version of the programme made rewards dearer.
+	StampReason_STAMP_REASON_NEW_VERSION StampReason = 5
+	// Fraud.
+	StampReason_STAMP_REASON_FRAUD StampReason = 6
+)
+
+// Enum value maps for StampReason.
+var (
+	StampReason_name = map[int32]string{
+		0: "STAMP_REASON_UNSPECIFIED",
+		1: "STAMP_REASON_REFUND",
+		2: "STAMP_REASON_MISTAKE",
+		3: "STAMP_REASON_GOODWILL",
+		4: "STAMP_REASON_FORGIVEN",
+		5: "STAMP_REASON_NEW_VERSION",
+		6: "STAMP_REASON_FRAUD",
+	}
+	StampReason_value = map[string]int32{
+		"STAMP_REASON_UNSPECIFIED": 0,
+		"STAMP_REASON_REFUND":      1,
+		"STAMP_REASON_MISTAKE":     2,
+		"STAMP_REASON_GOODWILL":    3,
+		"STAMP_REASON_FORGIVEN":    4,
+		"STAMP_REASON_NEW_VERSION": 5,
+		"STAMP_REASON_FRAUD":       6,
+	}
+)
+
+func (x StampReason) Enum() *StampReason {
+	p := new(StampReason)
+	*p = x
+	return p
+}
+
+func (x StampReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StampReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_ledger_proto_enumTypes[11].Descriptor()
+}
+
+func (StampReason) Type() protoreflect.EnumType {
+	return &file_ledger_proto_enumTypes[11]
+}
+
+func (x StampReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StampReason.Descriptor instead.
+func (StampReason) EnumDescriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{11}
+}
+
 // StampKind is what an entry does to a card.
 type StampKind int32
 
@@ -513,17 +826,85 @@ const (
 	StampKind_STAMP_KIND_UNSPECIFIED StampKind = 0
 	// Stamps were given.
 	StampKind_STAMP_KIND_STAMP StampKind = 1
+	// The stamps of one entry were taken back, all of them. A second one does nothing; one that comes first waits.
+	StampKind_STAMP_KIND_STAMP_VOID StampKind = 2
+	// Stamps were set aside for a reward.
+	StampKind_STAMP_KIND_REWARD_HOLD StampKind = 3
+	// A hold was given up.
+	StampKind_STAMP_KIND_REWARD_RELEASE StampKind = 4
+	// A reward was given.
+	StampKind_STAMP_KIND_REWARD_REDEEM StampKind = 5
+	// A redemption was undone: its stamps are back, as old as they were.
+	StampKind_STAMP_KIND_REDEEM_REVERSE StampKind = 6
+	// Stamps were given or taken for another reason.
+	StampKind_STAMP_KIND_ADJUST StampKind = 7
+	// Stamps expired. The backend alone makes it.
+	StampKind_STAMP_KIND_EXPIRE StampKind = 8
+	// The account became a member's.
+	StampKind_STAMP_KIND_ENROL StampKind = 9
+	// A payment card became the member's.
+	StampKind_STAMP_KIND_LINK StampKind = 10
+	// A payment card became nobody's.
+	StampKind_STAMP_KIND_UNLINK StampKind = 11
+	// Two accounts became one.
+	StampKind_STAMP_KIND_MERGE StampKind = 12
+	// The member agreed to a use of their data.
+	StampKind_STAMP_KIND_CONSENT_GRANT StampKind = 13
+	// The member revoked it.
+	StampKind_STAMP_KIND_CONSENT_REVOKE StampKind = 14
+	// The member is to be forgotten: what is stored of them is anonymous from now on.
+	StampKind_STAMP_KIND_ERASE StampKind = 15
+	// Stamps were asked for and not given. No card changes.
+	StampKind_STAMP_KIND_STAMP_REJECTED StampKind = 16
+	// Rights of a lease were given back.
+	StampKind_STAMP_KIND_LEASE_RETURN StampKind = 17
+	// Rights of a lease were handed on to another terminal.
+	StampKind_STAMP_KIND_LEASE_TRANSFER StampKind = 18
 )
 
 // Enum value maps for StampKind.
 var (
 	StampKind_name = map[int32]string{
-		0: "STAMP_KIND_UNSPECIFIED",
-		1: "STAMP_KIND_STAMP",
+		0:  "STAMP_KIND_UNSPECIFIED",
+		1:  "STAMP_KIND_STAMP",
+		2:  "STAMP_KIND_STAMP_VOID",
+		3:  "STAMP_KIND_REWARD_HOLD",
+		4:  "STAMP_KIND_REWARD_RELEASE",
+		5:  "STAMP_KIND_REWARD_REDEEM",
+		6:  "STAMP_KIND_REDEEM_REVERSE",
+		7:  "STAMP_KIND_ADJUST",
+		8:  "STAMP_KIND_EXPIRE",
+		9:  "STAMP_KIND_ENROL",
+		10: "STAMP_KIND_LINK",
+		11: "STAMP_KIND_UNLINK",
+		12: "STAMP_KIND_MERGE",
+		13: "STAMP_KIND_CONSENT_GRANT",
+		14: "STAMP_KIND_CONSENT_REVOKE",
+		15: "STAMP_KIND_ERASE",
+		16: "STAMP_KIND_STAMP_REJECTED",
+		17: "STAMP_KIND_LEASE_RETURN",
+		18: "STAMP_KIND_LEASE_TRANSFER",
 	}
 	StampKind_value = map[string]int32{
-		"STAMP_KIND_UNSPECIFIED": 0,
-		"STAMP_KIND_STAMP":       1,
+		"STAMP_KIND_UNSPECIFIED":    0,
+		"STAMP_KIND_STAMP":          1,
+		"STAMP_KIND_STAMP_VOID":     2,
+		"STAMP_KIND_REWARD_HOLD":    3,
+		"STAMP_KIND_REWARD_RELEASE": 4,
+		"STAMP_KIND_REWARD_REDEEM":  5,
+		"STAMP_KIND_REDEEM_REVERSE": 6,
+		"STAMP_KIND_ADJUST":         7,
+		"STAMP_KIND_EXPIRE":         8,
+		"STAMP_KIND_ENROL":          9,
+		"STAMP_KIND_LINK":           10,
+		"STAMP_KIND_UNLINK":         11,
+		"STAMP_KIND_MERGE":          12,
+		"STAMP_KIND_CONSENT_GRANT":  13,
+		"STAMP_KIND_CONSENT_REVOKE": 14,
+		"STAMP_KIND_ERASE":          15,
+		"STAMP_KIND_STAMP_REJECTED": 16,
+		"STAMP_KIND_LEASE_RETURN":   17,
+		"STAMP_KIND_LEASE_TRANSFER": 18,
 	}
 )
 
@@ -538,11 +919,11 @@ func (x StampKind) String() string {
 }
 
 func (StampKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_ledger_proto_enumTypes[7].Descriptor()
+	return file_ledger_proto_enumTypes[12].Descriptor()
 }
 
 func (StampKind) Type() protoreflect.EnumType {
-	return &file_ledger_proto_enumTypes[7]
+	return &file_ledger_proto_enumTypes[12]
 }
 
 func (x StampKind) Number() protoreflect.EnumNumber {
@@ -551,7 +932,7 @@ func (x StampKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StampKind.Descriptor instead.
 func (StampKind) EnumDescriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{7}
+	return file_ledger_proto_rawDescGZIP(), []int{12}
 }
 
 // AuditKind names a security event.
@@ -629,11 +1010,11 @@ func (x AuditKind) String() string {
 }
 
 func (AuditKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_ledger_proto_enumTypes[8].Descriptor()
+	return file_ledger_proto_enumTypes[13].Descriptor()
 }
 
 func (AuditKind) Type() protoreflect.EnumType {
-	return &file_ledger_proto_enumTypes[8]
+	return &file_ledger_proto_enumTypes[13]
 }
 
 func (x AuditKind) Number() protoreflect.EnumNumber {
@@ -642,7 +1023,7 @@ func (x AuditKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use AuditKind.Descriptor instead.
 func (AuditKind) EnumDescriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{8}
+	return file_ledger_proto_rawDescGZIP(), []int{13}
 }
 
 // Payment is one step in the life of a payment, as the POS app reported it. The agent records and never judges: it
@@ -1211,27 +1592,76 @@ func (x *PaymentCard) GetFunding() CardFunding {
 	return CardFunding_CARD_FUNDING_UNSPECIFIED
 }
 
-// Stamp is one immutable entry of a loyalty card. A card is a pure function of the set of its entries.
+// Stamp is one immutable entry of the loyalty ledger. A card is a pure function of the set of its entries. What kind says
+// decides which fields count; the others are unset. Order between terminals is by the event's time as the backend
+// normalised it, then by terminal, epoch and seq.
 type Stamp struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The caller's name for this entry: 1 to 128 printable ASCII characters, unique per terminal and operation. Always set.
+	// The caller's name for this entry: 1 to 128 printable ASCII characters, unique per terminal and operation. Always set,
+	// but in an entry that the agent or the backend made of itself.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// What the entry does. Always set.
 	Kind StampKind `protobuf:"varint,2,opt,name=kind,proto3,enum=stampd.v1.StampKind" json:"kind,omitempty"`
-	// The programme it counts for: 1 to 64 lower-case letters, digits, dots and dashes. Always set.
+	// The programme it counts for: 1 to 64 lower-case letters, digits, dots and dashes. Always set. Kinds from
+	// STAMP_KIND_ENROL to STAMP_KIND_ERASE are about the member, and count for all programmes.
 	ProgrammeId string `protobuf:"bytes,3,opt,name=programme_id,json=programmeId,proto3" json:"programme_id,omitempty"`
-	// The version of the programme's rules in force on the terminal. Range: >= 1. Always set.
+	// The version of the programme's rules in force on the terminal; it applies to the entry for ever. Range: >= 1. Always set.
 	ProgrammeVersion uint32 `protobuf:"varint,4,opt,name=programme_version,json=programmeVersion,proto3" json:"programme_version,omitempty"`
-	// The member: HMAC-SHA-256 of the phone number in E.164 under the merchant's key. 32 bytes. Always set.
+	// The member: HMAC-SHA-256 of the phone number in E.164 under the merchant's key. 32 bytes. Always set, but in
+	// STAMP_KIND_UNLINK.
 	AccountRef []byte `protobuf:"bytes,5,opt,name=account_ref,json=accountRef,proto3" json:"account_ref,omitempty"`
-	// The key that account_ref was made with: the first 4 bytes of SHA-256("stampd/key-id/v1" ‖ 0 ‖ key). 4 bytes. Always set.
+	// The key that account_ref was made with: the first 4 bytes of SHA-256("stampd/key-id/v1" ‖ 0 ‖ key). 4 bytes. Set with it.
 	AccountKeyId []byte `protobuf:"bytes,6,opt,name=account_key_id,json=accountKeyId,proto3" json:"account_key_id,omitempty"`
-	// Stamps given. Range: 1 to the programme's limit per purchase. Always set.
+	// Stamps. STAMP_KIND_STAMP: given, 1 to the programme's limit per purchase. HOLD, REDEEM: what the reward costs under
+	// programme_version, >= 1. ADJUST: given, or taken where negative, not 0. EXPIRE: taken, >= 1. STAMP_REJECTED: asked
+	// for, >= 1, or 0 when the purchase earns none. Otherwise 0.
 	Stamps int32 `protobuf:"varint,7,opt,name=stamps,proto3" json:"stamps,omitempty"`
 	// The shop's order number: up to 64 printable ASCII characters. Empty means unknown.
 	OrderRef string `protobuf:"bytes,8,opt,name=order_ref,json=orderRef,proto3" json:"order_ref,omitempty"`
 	// The idempotency key of the payment it was earned by. Empty means unknown.
-	PaymentKey    string `protobuf:"bytes,9,opt,name=payment_key,json=paymentKey,proto3" json:"payment_key,omitempty"`
+	PaymentKey string `protobuf:"bytes,9,opt,name=payment_key,json=paymentKey,proto3" json:"payment_key,omitempty"`
+	// The entry that this one is about. Always set in STAMP_VOID (a stamp), REWARD_RELEASE (a hold) and REDEEM_REVERSE (a
+	// redemption). REWARD_REDEEM: the hold that it uses up, if any. ADJUST: the redemption that it makes up for, if any.
+	Target *EntryRef `protobuf:"bytes,10,opt,name=target,proto3" json:"target,omitempty"`
+	// HOLD, REDEEM: the reward's id in the programme, up to 64 printable ASCII characters. Empty: the programme's only one.
+	RewardId string `protobuf:"bytes,11,opt,name=reward_id,json=rewardId,proto3" json:"reward_id,omitempty"`
+	// LINK, UNLINK: the payment card, an HMAC-SHA-256 of its PAR or token under the merchant's key. 32 bytes.
+	CardRef []byte `protobuf:"bytes,12,opt,name=card_ref,json=cardRef,proto3" json:"card_ref,omitempty"`
+	// The key that card_ref was made with, as account_key_id. 4 bytes. Set with it.
+	CardKeyId []byte `protobuf:"bytes,13,opt,name=card_key_id,json=cardKeyId,proto3" json:"card_key_id,omitempty"`
+	// LINK: the member proved to hold the account, by a one-time password. Without it, a card that is another's is pending.
+	Confirmed bool `protobuf:"varint,14,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	// MERGE: the other account, as account_ref. 32 bytes. Which of the two survives is not said by their order.
+	OtherAccountRef []byte `protobuf:"bytes,15,opt,name=other_account_ref,json=otherAccountRef,proto3" json:"other_account_ref,omitempty"`
+	// The key that other_account_ref was made with, as account_key_id. 4 bytes. Set with it.
+	OtherAccountKeyId []byte `protobuf:"bytes,16,opt,name=other_account_key_id,json=otherAccountKeyId,proto3" json:"other_account_key_id,omitempty"`
+	// CONSENT_GRANT, CONSENT_REVOKE: for what, and how it was asked. Unset in other kinds.
+	Consent *Consent `protobuf:"bytes,17,opt,name=consent,proto3" json:"consent,omitempty"`
+	// REDEEM: by what right the reward was given. Unspecified means unknown.
+	Right RedeemRight `protobuf:"varint,18,opt,name=right,proto3,enum=stampd.v1.RedeemRight" json:"right,omitempty"`
+	// REDEEM by a lease, LEASE_RETURN, LEASE_TRANSFER: the lease. 16 bytes.
+	LeaseId []byte `protobuf:"bytes,19,opt,name=lease_id,json=leaseId,proto3" json:"lease_id,omitempty"`
+	// LEASE_RETURN, LEASE_TRANSFER: how many rights. Range: >= 1. Otherwise 0.
+	LeaseRights int32 `protobuf:"varint,20,opt,name=lease_rights,json=leaseRights,proto3" json:"lease_rights,omitempty"`
+	// LEASE_TRANSFER: the terminal that the rights go to, 1 to 64 printable ASCII characters.
+	LeaseToTerminal string `protobuf:"bytes,21,opt,name=lease_to_terminal,json=leaseToTerminal,proto3" json:"lease_to_terminal,omitempty"`
+	// STAMP_REJECTED: why. Unspecified in other kinds.
+	Rejection StampRejection `protobuf:"varint,22,opt,name=rejection,proto3,enum=stampd.v1.StampRejection" json:"rejection,omitempty"`
+	// STAMP_REJECTED: after how long the same may be asked again. Seconds, >= 1. Unset: waiting does not help.
+	RetryAfterS *uint32 `protobuf:"varint,23,opt,name=retry_after_s,json=retryAfterS,proto3,oneof" json:"retry_after_s,omitempty"`
+	// STAMP: clocks did not tell how long ago the member's last stamp was; the backend judges it.
+	VelocityUnverified bool `protobuf:"varint,24,opt,name=velocity_unverified,json=velocityUnverified,proto3" json:"velocity_unverified,omitempty"`
+	// STAMP: given by hand, for no sale.
+	Manual bool `protobuf:"varint,25,opt,name=manual,proto3" json:"manual,omitempty"`
+	// Who works the terminal: up to 64 printable ASCII characters, no name. Empty means unknown.
+	OperatorRef string `protobuf:"bytes,26,opt,name=operator_ref,json=operatorRef,proto3" json:"operator_ref,omitempty"`
+	// STAMP: what the purchase came to, before tax and tip and without what rewards paid for. Minor units of spend_currency,
+	// 0 to 10^12. Unset means unknown.
+	SpendMinor *int64 `protobuf:"varint,27,opt,name=spend_minor,json=spendMinor,proto3,oneof" json:"spend_minor,omitempty"`
+	// ISO 4217 alphabetic code, three capital letters. Set with spend_minor.
+	SpendCurrency string `protobuf:"bytes,28,opt,name=spend_currency,json=spendCurrency,proto3" json:"spend_currency,omitempty"`
+	// Why it was done: ADJUST, STAMP_VOID, REDEEM_REVERSE. Unspecified means unknown.
+	Reason        StampReason `protobuf:"varint,29,opt,name=reason,proto3,enum=stampd.v1.StampReason" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1329,6 +1759,292 @@ func (x *Stamp) GetPaymentKey() string {
 	return ""
 }
 
+func (x *Stamp) GetTarget() *EntryRef {
+	if x != nil {
+		return x.Target
+	}
+	return nil
+}
+
+func (x *Stamp) GetRewardId() string {
+	if x != nil {
+		return x.RewardId
+	}
+	return ""
+}
+
+func (x *Stamp) GetCardRef() []byte {
+	if x != nil {
+		return x.CardRef
+	}
+	return nil
+}
+
+func (x *Stamp) GetCardKeyId() []byte {
+	if x != nil {
+		return x.CardKeyId
+	}
+	return nil
+}
+
+func (x *Stamp) GetConfirmed() bool {
+	if x != nil {
+		return x.Confirmed
+	}
+	return false
+}
+
+func (x *Stamp) GetOtherAccountRef() []byte {
+	if x != nil {
+		return x.OtherAccountRef
+	}
+	return nil
+}
+
+func (x *Stamp) GetOtherAccountKeyId() []byte {
+	if x != nil {
+		return x.OtherAccountKeyId
+	}
+	return nil
+}
+
+func (x *Stamp) GetConsent() *Consent {
+	if x != nil {
+		return x.Consent
+	}
+	return nil
+}
+
+func (x *Stamp) GetRight() RedeemRight {
+	if x != nil {
+		return x.Right
+	}
+	return RedeemRight_REDEEM_RIGHT_UNSPECIFIED
+}
+
+func (x *Stamp) GetLeaseId() []byte {
+	if x != nil {
+		return x.LeaseId
+	}
+	return nil
+}
+
+func (x *Stamp) GetLeaseRights() int32 {
+	if x != nil {
+		return x.LeaseRights
+	}
+	return 0
+}
+
+func (x *Stamp) GetLeaseToTerminal() string {
+	if x != nil {
+		return x.LeaseToTerminal
+	}
+	return ""
+}
+
+func (x *Stamp) GetRejection() StampRejection {
+	if x != nil {
+		return x.Rejection
+	}
+	return StampRejection_STAMP_REJECTION_UNSPECIFIED
+}
+
+func (x *Stamp) GetRetryAfterS() uint32 {
+	if x != nil && x.RetryAfterS != nil {
+		return *x.RetryAfterS
+	}
+	return 0
+}
+
+func (x *Stamp) GetVelocityUnverified() bool {
+	if x != nil {
+		return x.VelocityUnverified
+	}
+	return false
+}
+
+func (x *Stamp) GetManual() bool {
+	if x != nil {
+		return x.Manual
+	}
+	return false
+}
+
+func (x *Stamp) GetOperatorRef() string {
+	if x != nil {
+		return x.OperatorRef
+	}
+	return ""
+}
+
+func (x *Stamp) GetSpendMinor() int64 {
+	if x != nil && x.SpendMinor != nil {
+		return *x.SpendMinor
+	}
+	return 0
+}
+
+func (x *Stamp) GetSpendCurrency() string {
+	if x != nil {
+		return x.SpendCurrency
+	}
+	return ""
+}
+
+func (x *Stamp) GetReason() StampReason {
+	if x != nil {
+		return x.Reason
+	}
+	return StampReason_STAMP_REASON_UNSPECIFIED
+}
+
+// EntryRef names another entry of the loyalty ledger.
+type EntryRef struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The terminal that made it. Empty: the backend, or when epoch is empty too, the terminal that made this entry.
+	TerminalId string `protobuf:"bytes,1,opt,name=terminal_id,json=terminalId,proto3" json:"terminal_id,omitempty"`
+	// Its epoch. 16 bytes. Empty when idempotency_key is set.
+	Epoch []byte `protobuf:"bytes,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Its number. Range: >= 1. 0 when idempotency_key is set.
+	Seq uint64 `protobuf:"varint,3,opt,name=seq,proto3" json:"seq,omitempty"`
+	// The name that its caller gave it, where no more is known: 1 to 128 printable ASCII characters. Else empty.
+	IdempotencyKey string `protobuf:"bytes,4,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *EntryRef) Reset() {
+	*x = EntryRef{}
+	mi := &file_ledger_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EntryRef) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EntryRef) ProtoMessage() {}
+
+func (x *EntryRef) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EntryRef.ProtoReflect.Descriptor instead.
+func (*EntryRef) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *EntryRef) GetTerminalId() string {
+	if x != nil {
+		return x.TerminalId
+	}
+	return ""
+}
+
+func (x *EntryRef) GetEpoch() []byte {
+	if x != nil {
+		return x.Epoch
+	}
+	return nil
+}
+
+func (x *EntryRef) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *EntryRef) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+// Consent is what a member was asked.
+type Consent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What for. Always set.
+	Purpose ConsentPurpose `protobuf:"varint,1,opt,name=purpose,proto3,enum=stampd.v1.ConsentPurpose" json:"purpose,omitempty"`
+	// SHA-256 of the text that was shown. 32 bytes. Empty means unknown, as when a consent is revoked.
+	TextSha256 []byte `protobuf:"bytes,2,opt,name=text_sha256,json=textSha256,proto3" json:"text_sha256,omitempty"`
+	// The language of the text: BCP 47, up to 35 characters. Empty means unknown.
+	Language string `protobuf:"bytes,3,opt,name=language,proto3" json:"language,omitempty"`
+	// How the member said so. Unspecified means unknown.
+	Method        ConsentMethod `protobuf:"varint,4,opt,name=method,proto3,enum=stampd.v1.ConsentMethod" json:"method,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Consent) Reset() {
+	*x = Consent{}
+	mi := &file_ledger_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Consent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Consent) ProtoMessage() {}
+
+func (x *Consent) ProtoReflect() protoreflect.Message {
+	mi := &file_ledger_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Consent.ProtoReflect.Descriptor instead.
+func (*Consent) Descriptor() ([]byte, []int) {
+	return file_ledger_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *Consent) GetPurpose() ConsentPurpose {
+	if x != nil {
+		return x.Purpose
+	}
+	return ConsentPurpose_CONSENT_PURPOSE_UNSPECIFIED
+}
+
+func (x *Consent) GetTextSha256() []byte {
+	if x != nil {
+		return x.TextSha256
+	}
+	return nil
+}
+
+func (x *Consent) GetLanguage() string {
+	if x != nil {
+		return x.Language
+	}
+	return ""
+}
+
+func (x *Consent) GetMethod() ConsentMethod {
+	if x != nil {
+		return x.Method
+	}
+	return ConsentMethod_CONSENT_METHOD_UNSPECIFIED
+}
+
 // Audit is a security event (PCI DSS 10.2.1, 12.10.7).
 type Audit struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1359,7 +2075,7 @@ type Audit struct {
 
 func (x *Audit) Reset() {
 	*x = Audit{}
-	mi := &file_ledger_proto_msgTypes[6]
+	mi := &file_ledger_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1371,7 +2087,7 @@ func (x *Audit) String() string {
 func (*Audit) ProtoMessage() {}
 
 func (x *Audit) ProtoReflect() protoreflect.Message {
-	mi := &file_ledger_proto_msgTypes[6]
+	mi := &file_ledger_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1384,7 +2100,7 @@ func (x *Audit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Audit.ProtoReflect.Descriptor instead.
 func (*Audit) Descriptor() ([]byte, []int) {
-	return file_ledger_proto_rawDescGZIP(), []int{6}
+	return file_ledger_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Audit) GetKind() AuditKind {
@@ -1518,7 +2234,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x03par\x18\x03 \x01(\tR\x03par\x12\x14\n" +
 	"\x05token\x18\x04 \x01(\tR\x05token\x12\x12\n" +
 	"\x04bin6\x18\x05 \x01(\tR\x04bin6\x120\n" +
-	"\afunding\x18\x06 \x01(\x0e2\x16.stampd.v1.CardFundingR\afunding\"\xc7\x02\n" +
+	"\afunding\x18\x06 \x01(\x0e2\x16.stampd.v1.CardFundingR\afunding\"\xfa\b\n" +
 	"\x05Stamp\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12(\n" +
 	"\x04kind\x18\x02 \x01(\x0e2\x14.stampd.v1.StampKindR\x04kind\x12!\n" +
@@ -1530,7 +2246,43 @@ const file_ledger_proto_rawDesc = "" +
 	"\x06stamps\x18\a \x01(\x05R\x06stamps\x12\x1b\n" +
 	"\torder_ref\x18\b \x01(\tR\borderRef\x12\x1f\n" +
 	"\vpayment_key\x18\t \x01(\tR\n" +
-	"paymentKey\"\xfb\x02\n" +
+	"paymentKey\x12+\n" +
+	"\x06target\x18\n" +
+	" \x01(\v2\x13.stampd.v1.EntryRefR\x06target\x12\x1b\n" +
+	"\treward_id\x18\v \x01(\tR\brewardId\x12\x19\n" +
+	"\bcard_ref\x18\f \x01(\fR\acardRef\x12\x1e\n" +
+	"\vcard_key_id\x18\r \x01(\fR\tcardKeyId\x12\x1c\n" +
+	"\tconfirmed\x18\x0e \x01(\bR\tconfirmed\x12*\n" +
+	"\x11other_account_ref\x18\x0f \x01(\fR\x0fotherAccountRef\x12/\n" +
+	"\x14other_account_key_id\x18\x10 \x01(\fR\x11otherAccountKeyId\x12,\n" +
+	"\aconsent\x18\x11 \x01(\v2\x12.stampd.v1.ConsentR\aconsent\x12,\n" +
+	"\x05right\x18\x12 \x01(\x0e2\x16.stampd.v1.RedeemRightR\x05right\x12\x19\n" +
+	"\blease_id\x18\x13 \x01(\fR\aleaseId\x12!\n" +
+	"\flease_rights\x18\x14 \x01(\x05R\vleaseRights\x12*\n" +
+	"\x11lease_to_terminal\x18\x15 \x01(\tR\x0fleaseToTerminal\x127\n" +
+	"\trejection\x18\x16 \x01(\x0e2\x19.stampd.v1.StampRejectionR\trejection\x12'\n" +
+	"\rretry_after_s\x18\x17 \x01(\rH\x00R\vretryAfterS\x88\x01\x01\x12/\n" +
+	"\x13velocity_unverified\x18\x18 \x01(\bR\x12velocityUnverified\x12\x16\n" +
+	"\x06manual\x18\x19 \x01(\bR\x06manual\x12!\n" +
+	"\foperator_ref\x18\x1a \x01(\tR\voperatorRef\x12$\n" +
+	"\vspend_minor\x18\x1b \x01(\x03H\x01R\n" +
+	"spendMinor\x88\x01\x01\x12%\n" +
+	"\x0espend_currency\x18\x1c \x01(\tR\rspendCurrency\x12.\n" +
+	"\x06reason\x18\x1d \x01(\x0e2\x16.stampd.v1.StampReasonR\x06reasonB\x10\n" +
+	"\x0e_retry_after_sB\x0e\n" +
+	"\f_spend_minor\"|\n" +
+	"\bEntryRef\x12\x1f\n" +
+	"\vterminal_id\x18\x01 \x01(\tR\n" +
+	"terminalId\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\fR\x05epoch\x12\x10\n" +
+	"\x03seq\x18\x03 \x01(\x04R\x03seq\x12'\n" +
+	"\x0fidempotency_key\x18\x04 \x01(\tR\x0eidempotencyKey\"\xad\x01\n" +
+	"\aConsent\x123\n" +
+	"\apurpose\x18\x01 \x01(\x0e2\x19.stampd.v1.ConsentPurposeR\apurpose\x12\x1f\n" +
+	"\vtext_sha256\x18\x02 \x01(\fR\n" +
+	"textSha256\x12\x1a\n" +
+	"\blanguage\x18\x03 \x01(\tR\blanguage\x120\n" +
+	"\x06method\x18\x04 \x01(\x0e2\x18.stampd.v1.ConsentMethodR\x06method\"\xfb\x02\n" +
 	"\x05Audit\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.stampd.v1.AuditKindR\x04kind\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x14\n" +
@@ -1610,10 +2362,60 @@ const file_ledger_proto_rawDesc = "" +
 	"\x18CARD_FUNDING_UNSPECIFIED\x10\x00\x12\x17\n" +
 	"\x13CARD_FUNDING_CREDIT\x10\x01\x12\x16\n" +
 	"\x12CARD_FUNDING_DEBIT\x10\x02\x12\x18\n" +
-	"\x14CARD_FUNDING_PREPAID\x10\x03*=\n" +
+	"\x14CARD_FUNDING_PREPAID\x10\x03*q\n" +
+	"\x0eConsentPurpose\x12\x1f\n" +
+	"\x1bCONSENT_PURPOSE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17CONSENT_PURPOSE_LOYALTY\x10\x01\x12!\n" +
+	"\x1dCONSENT_PURPOSE_SMS_MARKETING\x10\x02*\x9b\x01\n" +
+	"\rConsentMethod\x12\x1e\n" +
+	"\x1aCONSENT_METHOD_UNSPECIFIED\x10\x00\x12\x19\n" +
+	"\x15CONSENT_METHOD_SCREEN\x10\x01\x12\x19\n" +
+	"\x15CONSENT_METHOD_SPOKEN\x10\x02\x12\x18\n" +
+	"\x14CONSENT_METHOD_PAPER\x10\x03\x12\x1a\n" +
+	"\x16CONSENT_METHOD_MESSAGE\x10\x04*u\n" +
+	"\vRedeemRight\x12\x1c\n" +
+	"\x18REDEEM_RIGHT_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14REDEEM_RIGHT_BACKEND\x10\x01\x12\x16\n" +
+	"\x12REDEEM_RIGHT_LEASE\x10\x02\x12\x16\n" +
+	"\x12REDEEM_RIGHT_FLOOR\x10\x03*\x9d\x02\n" +
+	"\x0eStampRejection\x12\x1f\n" +
+	"\x1bSTAMP_REJECTION_UNSPECIFIED\x10\x00\x12\x1c\n" +
+	"\x18STAMP_REJECTION_TOO_SOON\x10\x01\x12\x1f\n" +
+	"\x1bSTAMP_REJECTION_MAX_PER_DAY\x10\x02\x12!\n" +
+	"\x1dSTAMP_REJECTION_TERMINAL_HOUR\x10\x03\x12!\n" +
+	"\x1dSTAMP_REJECTION_OPERATOR_HOUR\x10\x04\x12\x1e\n" +
+	"\x1aSTAMP_REJECTION_MANUAL_DAY\x10\x05\x12!\n" +
+	"\x1dSTAMP_REJECTION_MINIMUM_SPEND\x10\x06\x12\"\n" +
+	"\x1eSTAMP_REJECTION_ACCOUNT_ERASED\x10\a*\xca\x01\n" +
+	"\vStampReason\x12\x1c\n" +
+	"\x18STAMP_REASON_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13STAMP_REASON_REFUND\x10\x01\x12\x18\n" +
+	"\x14STAMP_REASON_MISTAKE\x10\x02\x12\x19\n" +
+	"\x15STAMP_REASON_GOODWILL\x10\x03\x12\x19\n" +
+	"\x15STAMP_REASON_FORGIVEN\x10\x04\x12\x1c\n" +
+	"\x18STAMP_REASON_NEW_VERSION\x10\x05\x12\x16\n" +
+	"\x12STAMP_REASON_FRAUD\x10\x06*\x84\x04\n" +
 	"\tStampKind\x12\x1a\n" +
 	"\x16STAMP_KIND_UNSPECIFIED\x10\x00\x12\x14\n" +
-	"\x10STAMP_KIND_STAMP\x10\x01*\x80\x03\n" +
+	"\x10STAMP_KIND_STAMP\x10\x01\x12\x19\n" +
+	"\x15STAMP_KIND_STAMP_VOID\x10\x02\x12\x1a\n" +
+	"\x16STAMP_KIND_REWARD_HOLD\x10\x03\x12\x1d\n" +
+	"\x19STAMP_KIND_REWARD_RELEASE\x10\x04\x12\x1c\n" +
+	"\x18STAMP_KIND_REWARD_REDEEM\x10\x05\x12\x1d\n" +
+	"\x19STAMP_KIND_REDEEM_REVERSE\x10\x06\x12\x15\n" +
+	"\x11STAMP_KIND_ADJUST\x10\a\x12\x15\n" +
+	"\x11STAMP_KIND_EXPIRE\x10\b\x12\x14\n" +
+	"\x10STAMP_KIND_ENROL\x10\t\x12\x13\n" +
+	"\x0fSTAMP_KIND_LINK\x10\n" +
+	"\x12\x15\n" +
+	"\x11STAMP_KIND_UNLINK\x10\v\x12\x14\n" +
+	"\x10STAMP_KIND_MERGE\x10\f\x12\x1c\n" +
+	"\x18STAMP_KIND_CONSENT_GRANT\x10\r\x12\x1d\n" +
+	"\x19STAMP_KIND_CONSENT_REVOKE\x10\x0e\x12\x14\n" +
+	"\x10STAMP_KIND_ERASE\x10\x0f\x12\x1d\n" +
+	"\x19STAMP_KIND_STAMP_REJECTED\x10\x10\x12\x1b\n" +
+	"\x17STAMP_KIND_LEASE_RETURN\x10\x11\x12\x1d\n" +
+	"\x19STAMP_KIND_LEASE_TRANSFER\x10\x12*\x80\x03\n" +
 	"\tAuditKind\x12\x1a\n" +
 	"\x16AUDIT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17AUDIT_KIND_PAN_DETECTED\x10\x01\x12\x1d\n" +
@@ -1641,8 +2443,8 @@ func file_ledger_proto_rawDescGZIP() []byte {
 	return file_ledger_proto_rawDescData
 }
 
-var file_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
-var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_ledger_proto_enumTypes = make([]protoimpl.EnumInfo, 14)
+var file_ledger_proto_msgTypes = make([]protoimpl.MessageInfo, 9)
 var file_ledger_proto_goTypes = []any{
 	(PaymentAnomaly)(0),         // 0: stampd.v1.PaymentAnomaly
 	(PaymentLimitKind)(0),       // 1: stampd.v1.PaymentLimitKind
@@ -1651,35 +2453,49 @@ var file_ledger_proto_goTypes = []any{
 	(EntryMode)(0),              // 4: stampd.v1.EntryMode
 	(CardholderVerification)(0), // 5: stampd.v1.CardholderVerification
 	(CardFunding)(0),            // 6: stampd.v1.CardFunding
-	(StampKind)(0),              // 7: stampd.v1.StampKind
-	(AuditKind)(0),              // 8: stampd.v1.AuditKind
-	(*Payment)(nil),             // 9: stampd.v1.Payment
-	(*PaymentRisk)(nil),         // 10: stampd.v1.PaymentRisk
-	(*PaymentLimitLevel)(nil),   // 11: stampd.v1.PaymentLimitLevel
-	(*PaymentLimit)(nil),        // 12: stampd.v1.PaymentLimit
-	(*PaymentCard)(nil),         // 13: stampd.v1.PaymentCard
-	(*Stamp)(nil),               // 14: stampd.v1.Stamp
-	(*Audit)(nil),               // 15: stampd.v1.Audit
+	(ConsentPurpose)(0),         // 7: stampd.v1.ConsentPurpose
+	(ConsentMethod)(0),          // 8: stampd.v1.ConsentMethod
+	(RedeemRight)(0),            // 9: stampd.v1.RedeemRight
+	(StampRejection)(0),         // 10: stampd.v1.StampRejection
+	(StampReason)(0),            // 11: stampd.v1.StampReason
+	(StampKind)(0),              // 12: stampd.v1.StampKind
+	(AuditKind)(0),              // 13: stampd.v1.AuditKind
+	(*Payment)(nil),             // 14: stampd.v1.Payment
+	(*PaymentRisk)(nil),         // 15: stampd.v1.PaymentRisk
+	(*PaymentLimitLevel)(nil),   // 16: stampd.v1.PaymentLimitLevel
+	(*PaymentLimit)(nil),        // 17: stampd.v1.PaymentLimit
+	(*PaymentCard)(nil),         // 18: stampd.v1.PaymentCard
+	(*Stamp)(nil),               // 19: stampd.v1.Stamp
+	(*EntryRef)(nil),            // 20: stampd.v1.EntryRef
+	(*Consent)(nil),             // 21: stampd.v1.Consent
+	(*Audit)(nil),               // 22: stampd.v1.Audit
 }
 var file_ledger_proto_depIdxs = []int32{
 	2,  // 0: stampd.v1.Payment.kind:type_name -> stampd.v1.PaymentKind
 	3,  // 1: stampd.v1.Payment.auth_mode:type_name -> stampd.v1.AuthMode
 	4,  // 2: stampd.v1.Payment.entry_mode:type_name -> stampd.v1.EntryMode
 	5,  // 3: stampd.v1.Payment.cardholder_verification:type_name -> stampd.v1.CardholderVerification
-	13, // 4: stampd.v1.Payment.card:type_name -> stampd.v1.PaymentCard
+	18, // 4: stampd.v1.Payment.card:type_name -> stampd.v1.PaymentCard
 	0,  // 5: stampd.v1.Payment.anomalies:type_name -> stampd.v1.PaymentAnomaly
-	10, // 6: stampd.v1.Payment.risk:type_name -> stampd.v1.PaymentRisk
-	11, // 7: stampd.v1.PaymentRisk.limits:type_name -> stampd.v1.PaymentLimitLevel
+	15, // 6: stampd.v1.Payment.risk:type_name -> stampd.v1.PaymentRisk
+	16, // 7: stampd.v1.PaymentRisk.limits:type_name -> stampd.v1.PaymentLimitLevel
 	1,  // 8: stampd.v1.PaymentLimitLevel.kind:type_name -> stampd.v1.PaymentLimitKind
 	1,  // 9: stampd.v1.PaymentLimit.kind:type_name -> stampd.v1.PaymentLimitKind
 	6,  // 10: stampd.v1.PaymentCard.funding:type_name -> stampd.v1.CardFunding
-	7,  // 11: stampd.v1.Stamp.kind:type_name -> stampd.v1.StampKind
-	8,  // 12: stampd.v1.Audit.kind:type_name -> stampd.v1.AuditKind
-	13, // [13:13] is the sub-list for method output_type
-	13, // [13:13] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	12, // 11: stampd.v1.Stamp.kind:type_name -> stampd.v1.StampKind
+	20, // 12: stampd.v1.Stamp.target:type_name -> stampd.v1.EntryRef
+	21, // 13: stampd.v1.Stamp.consent:type_name -> stampd.v1.Consent
+	9,  // 14: stampd.v1.Stamp.right:type_name -> stampd.v1.RedeemRight
+	10, // 15: stampd.v1.Stamp.rejection:type_name -> stampd.v1.StampRejection
+	11, // 16: stampd.v1.Stamp.reason:type_name -> stampd.v1.StampReason
+	7,  // 17: stampd.v1.Consent.purpose:type_name -> stampd.v1.ConsentPurpose
+	8,  // 18: stampd.v1.Consent.method:type_name -> stampd.v1.ConsentMethod
+	13, // 19: stampd.v1.Audit.kind:type_name -> stampd.v1.AuditKind
+	20, // [20:20] is the sub-list for method output_type
+	20, // [20:20] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_ledger_proto_init() }
@@ -1689,14 +2505,15 @@ func file_ledger_proto_init() {
 	}
 	file_ledger_proto_msgTypes[0].OneofWrappers = []any{}
 	file_ledger_proto_msgTypes[1].OneofWrappers = []any{}
-	file_ledger_proto_msgTypes[6].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[5].OneofWrappers = []any{}
+	file_ledger_proto_msgTypes[8].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_ledger_proto_rawDesc), len(file_ledger_proto_rawDesc)),
-			NumEnums:      9,
-			NumMessages:   7,
+			NumEnums:      14,
+			NumMessages:   9,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
