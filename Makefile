@@ -23,10 +23,10 @@ TALLY    = | $(GO) run ./.ci/tally
 LINT     = $(GO) tool -modfile=.ci/lint.mod golangci-lint
 ARM_PKGS = ./buffer/... ./hal/cellular/... ./loyalty/... ./pci/... ./uplink/block/... ./uplink/packing/... ./uplink/sketch/... ./uplink/wire/...
 
-.PHONY: help build demo chaos test setup generated vet lint race faults fips arm-test cross leaks bench microbench fuzz proto clean
+.PHONY: help build demo chaos test setup generated vet lint race faults fips arm-test kernel-test cross leaks bench microbench fuzz proto clean
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
 
 build: ## build bin/stampd and bin/stampd-backend for this machine
 	$(BUILD) -ldflags '$(STAMP)' -o bin/stampd ./agent
@@ -64,6 +64,10 @@ fips: ## the same tests, with the FIPS 140-3 module and nothing but it
 
 arm-test: ## tests of the pure packages as 32-bit ARM programs, under qemu
 	CGO_ENABLED=0 GOARCH=arm GOARM=7 $(GOTEST) -exec "$$(command -v qemu-arm-static || echo qemu-arm)" $(ARM_PKGS) $(TALLY)
+
+kernel-test: ## tests of the hardware as root on Debian's kernel in QEMU; ARCH=arm64, CYCLES=1000, RUN=regexp
+	@.ci/setup kernel $(or $(ARCH),armv7)
+	$(GO) run ./cross-build/cmd/kerneltest -arch $(or $(ARCH),armv7) $(if $(RUN),-run '$(RUN)') -env CYCLES=$(CYCLES) $(TALLY)
 
 cross: ## build both programs for ARM, stripped, and hold the armv7 agent to its budget
 	GOARCH=arm GOARM=7 $(SMALL) -o bin/linux-armv7/stampd ./agent

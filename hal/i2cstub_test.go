@@ -42,7 +42,7 @@ func stub(t *testing.T, address uint16, order binary.ByteOrder, words map[byte]u
 }
 
 // Every chip is read from a real adapter of SMBus, and what is there as a device of the kernel's is found.
-func TestSMBusStub(t *testing.T) {
+func TestKernelSMBusStub(t *testing.T) {
 	for _, test := range []struct {
 		chip  GaugeChip
 		words map[byte]uint16

@@ -87,7 +87,7 @@ func smartBattery() *haltest.Bus {
 }
 
 // A gauge and a switch behind a bridge that the kernel drives: read, hung, and unplugged again and again.
-func TestCP2112(t *testing.T) {
+func TestKernelCP2112(t *testing.T) {
 	bus := smartBattery()
 	bridge, adapter := plug(t, bus)
 	chip, _ := hal.ChipNamed("sbs")
@@ -183,7 +183,7 @@ func TestCP2112(t *testing.T) {
 
 // A gauge that the kernel knows of is found without a profile: by the kernel's driver where it has one, else by ours, and never
 // by both.
-func TestCP2112Listed(t *testing.T) {
+func TestKernelCP2112Listed(t *testing.T) {
 	bus := smartBattery()
 	bridge, adapter := plug(t, bus)
 	defer func() { _ = bridge.Unplug() }()

@@ -24,7 +24,7 @@ func cycles() int {
 
 // An adapter that comes and goes is picked up again each time, and leaves no descriptor, no goroutine and no open bus behind. It is
 // read while it goes, too.
-func TestCP2112UnplugCycles(t *testing.T) {
+func TestKernelCP2112UnplugCycles(t *testing.T) {
 	bus := smartBattery()
 	bridge, adapter := plug(t, bus)
 	chip, _ := hal.ChipNamed("sbs")
@@ -74,7 +74,7 @@ func TestCP2112UnplugCycles(t *testing.T) {
 
 // A bus that hangs holds up nothing but what is on it, and so does an adapter that says nothing: what else the terminal has is
 // read as fast as ever. What hung is read when it is well again.
-func TestCP2112HungBus(t *testing.T) {
+func TestKernelCP2112HungBus(t *testing.T) {
 	for name, fault := range map[string]func(bridge *haltest.CP2112, bus *haltest.Bus, well bool){
 		"a transfer does not end": func(_ *haltest.CP2112, bus *haltest.Bus, well bool) {
 			bus.Fail(map[bool]haltest.BusFault{false: haltest.BusHangs, true: haltest.BusWorks}[well])

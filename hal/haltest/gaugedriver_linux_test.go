@@ -76,8 +76,12 @@ var gaugeDrivers = []struct {
 	},
 }
 
+// driverTries is how often a gauge is read: the bridge's driver takes an answer that is 50 ms late for none, as it is now and then
+// on a machine that does much else.
+const driverTries = 5
+
 // A gauge says the same by the kernel's driver and by ours, in every field that both have.
-func TestGaugeDrivers(t *testing.T) {
+func TestKernelGaugeDrivers(t *testing.T) {
 	bus := haltest.NewBus()
 	bridge, adapter := plug(t, bus)
 	defer func() { _ = bridge.Unplug() }()
@@ -98,12 +102,20 @@ func TestGaugeDrivers(t *testing.T) {
 				for register, text := range g.blocks {
 					bus.Set(g.address, register, append([]byte{byte(len(text))}, text...)...)
 				}
-				ours := readOurs(t, hal.GaugeAt{Chip: chip, Bus: adapter, Name: "ours"})
-				kernels := readKernels(t, adapter, g.device, g.address)
 				ignored := append([]protoreflect.Name{"name", "external_power"}, g.beyond...)
-				if diff := cmp.Diff(kernels, ours, protocmp.Transform(), protocmp.IgnoreFields(new(wire.Battery), ignored...)); diff != "" {
-					t.Errorf("read by the kernel's driver (-) and by ours (+):\n%s", diff)
+				same := cmp.Options{protocmp.Transform(), protocmp.IgnoreFields(new(wire.Battery), ignored...)}
+				diff := "it was not read"
+				for range driverTries {
+					ours := readOurs(t, hal.GaugeAt{Chip: chip, Bus: adapter, Name: "ours"})
+					kernels := readKernels(t, adapter, g.device, g.address)
+					if ours == nil || kernels == nil {
+						continue
+					}
+					if diff = cmp.Diff(kernels, ours, same); diff == "" {
+						return
+					}
 				}
+				t.Errorf("read by the kernel's driver (-) and by ours (+):\n%s", diff)
 			})
 		}
 	}
@@ -117,7 +129,8 @@ func readOurs(t *testing.T, at hal.GaugeAt) *wire.Battery {
 	return batteryNamed(t, board, at.Name)
 }
 
-// readKernels reads the gauge at an address by the kernel's driver, which it takes away again.
+// readKernels reads the gauge at an address by the kernel's driver, which it takes away again. It returns nil when the driver did
+// not take the gauge.
 func readKernels(t *testing.T, adapter, device string, address uint16) *wire.Battery {
 	t.Helper()
 	directory := listDevice(t, adapter, device+" "+hex(address))
@@ -127,22 +140,22 @@ func readKernels(t *testing.T, adapter, device string, address uint16) *wire.Bat
 		}
 	}()
 	supplies, _ := filepath.Glob(filepath.Join("/sys/bus/i2c/devices", directory, "power_supply/*"))
-	for range 100 {
+	for range 50 {
 		if len(supplies) > 0 {
 			break
 		}
-		time.Sleep(20 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond) // a real kernel
 		supplies, _ = filepath.Glob(filepath.Join("/sys/bus/i2c/devices", directory, "power_supply/*"))
 	}
 	if len(supplies) != 1 {
-		t.Skipf("the kernel has no driver for %s", device)
+		return nil
 	}
 	board := hal.Open(hal.Profile{SystemBus: hal.NoBus})
 	defer board.Close()
 	return batteryNamed(t, board, filepath.Base(supplies[0]))
 }
 
-// batteryNamed reads the battery of a name.
+// batteryNamed reads the battery of a name, and returns nil when it can't be read.
 func batteryNamed(t *testing.T, board *hal.Board, name string) *wire.Battery {
 	t.Helper()
 	for _, b := range board.Batteries(t.Context()) {
@@ -150,7 +163,6 @@ func batteryNamed(t *testing.T, board *hal.Board, name string) *wire.Battery {
 			return b
 		}
 	}
-	t.Fatalf("there is no battery %s; %+v", name, board.Found())
 	return nil
 }
 

@@ -5,23 +5,23 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 
 	"github.com/stampd/stampd/cross-build/simulator/guest"
 	"github.com/stampd/stampd/cross-build/simulator/qemu"
 )
 
 // boot boots the kernel with an initramfs, and reports whether all tests passed there.
-func (s suite) boot(ctx context.Context, image string, maySkip *regexp.Regexp) (bool, error) {
+func (s suite) boot(ctx context.Context, image string) (bool, error) {
 	machine := qemu.Machine{
-		Arch: s.arch, Kernel: s.kernel.Image, Initramfs: image, Memory: 512, Cores: 2, Options: "quiet", Port: guest.PortName,
+		Arch: s.arch, Kernel: s.kernel.Image, Initramfs: image, Memory: 512, Cores: 1, Options: "quiet", Port: guest.PortName,
+		OwnTime: true,
 	}
 	running, err := machine.Start(ctx)
 	if err != nil {
 		return false, err
 	}
 	defer running.Close()
-	results := newResults(ctx, os.Stdout, maySkip)
+	results := newResults(ctx, os.Stdout)
 	err = guest.Follow(running.Port, results.take)
 	passed, closing := results.close()
 	if err == nil {
