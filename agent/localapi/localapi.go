@@ -132,7 +132,7 @@ func newServer(o Options) *Server {
 	s.http.Protocols.SetUnencryptedHTTP2(true)
 	// The HTTP/2 server is the one of x/net, whose framing gRPC brings in any case: without the copy in net/http, which release
 	// builds leave out, the agent is a fifth of a megabyte smaller.
-	if err := http2.ConfigureServer(s.http, nil); err != nil {
+	if err := http2.ConfigureServer(s.http, nil); err != nil { //nolint:staticcheck // what it is deprecated for is what is left out
 		panic(err) // it refuses cipher suites that HTTP/2 forbids, and there is no TLS
 	}
 	return s

@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
 
@@ -129,7 +128,7 @@ func encodedOf(fd protoreflect.FileDescriptor) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot find a message of %s: %w", fd.Path(), err)
 	}
-	m, ok := proto.Message(t.Zero().Interface()).(interface{ Descriptor() ([]byte, []int) })
+	m, ok := t.Zero().Interface().(interface{ Descriptor() ([]byte, []int) })
 	if !ok {
 		return nil, fmt.Errorf("cannot find the schema of %s", fd.Path())
 	}

@@ -9,7 +9,6 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
-	"google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
@@ -150,16 +149,16 @@ func TestReflectionFindsNothing(t *testing.T) {
 // TestReflectionOfOldClients asks by the name that was used before version 1.
 func TestReflectionOfOldClients(t *testing.T) {
 	a := startAgent(t)
-	s, err := grpc_reflection_v1alpha.NewServerReflectionClient(a.conn(t)).ServerReflectionInfo(t.Context())
+	s, err := a.conn(t).NewStream(t.Context(), &grpc.StreamDesc{ClientStreams: true, ServerStreams: true}, reflectionProcedures[1])
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = s.Send(&grpc_reflection_v1alpha.ServerReflectionRequest{MessageRequest: &grpc_reflection_v1alpha.ServerReflectionRequest_ListServices{}})
-	if err != nil {
+	// The messages are those of version 1.
+	if err := s.SendMsg(&reflectionRequest{MessageRequest: &grpc_reflection_v1.ServerReflectionRequest_ListServices{}}); err != nil {
 		t.Fatal(err)
 	}
-	res, err := s.Recv()
-	if err != nil || len(res.GetListServicesResponse().GetService()) != 1 {
+	res := new(reflectionResponse)
+	if err := s.RecvMsg(res); err != nil || len(res.GetListServicesResponse().GetService()) != 1 {
 		t.Errorf("services = %v, %v", res, err)
 	}
 }
