@@ -30,6 +30,9 @@ func curlLines(ts *testscript.TestScript, neg bool, args []string) {
 	if blocks := strings.Count(string(text), "```sh"); blocks != len(found) || blocks == 0 {
 		ts.Fatalf("%d commands, %d of them with an answer", blocks, len(found))
 	}
+	if outside := documented.ReplaceAllString(string(text), ""); strings.Contains(outside, "--unix-socket") {
+		ts.Fatalf("a command for curl stands where it is not run")
+	}
 	for _, f := range found {
 		command := strings.ReplaceAll(f[1], "/run/stampd/stampd.sock", ts.MkAbs(args[0]))
 		if command == f[1] {

@@ -49,11 +49,6 @@ type LocalServiceClient interface {
 	// ReportAppPerformance takes how long an application's operations took, how often they failed, and a crash. What was
 	// reported is held in memory and added up until the window ends (telemetry.app_report_every, 15 minutes as shipped) or the
 	// agent is stopped; a crash is told at once. Yes means that it was counted: a power cut or kill -9 takes what was not told yet.
-	// On the terminal, for people:
-	//
-	//	curl --unix-socket /run/stampd/stampd.sock -H 'content-type: application/json' \
-	//	  -d '{"app":"pos","version":"4.2.0","operations":[{"name":"sale","durationsUs":[181000,240500],"errors":1}]}' \
-	//	  http://stampd/stampd.v1.LocalService/ReportAppPerformance
 	ReportAppPerformance(ctx context.Context, in *ReportAppPerformanceRequest, opts ...grpc.CallOption) (*ReportAppPerformanceResponse, error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
@@ -196,11 +191,6 @@ type LocalServiceServer interface {
 	// ReportAppPerformance takes how long an application's operations took, how often they failed, and a crash. What was
 	// reported is held in memory and added up until the window ends (telemetry.app_report_every, 15 minutes as shipped) or the
 	// agent is stopped; a crash is told at once. Yes means that it was counted: a power cut or kill -9 takes what was not told yet.
-	// On the terminal, for people:
-	//
-	//	curl --unix-socket /run/stampd/stampd.sock -H 'content-type: application/json' \
-	//	  -d '{"app":"pos","version":"4.2.0","operations":[{"name":"sale","durationsUs":[181000,240500],"errors":1}]}' \
-	//	  http://stampd/stampd.v1.LocalService/ReportAppPerformance
 	ReportAppPerformance(context.Context, *ReportAppPerformanceRequest) (*ReportAppPerformanceResponse, error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)

@@ -68,11 +68,6 @@ type LocalServiceClient interface {
 	// ReportAppPerformance takes how long an application's operations took, how often they failed, and a crash. What was
 	// reported is held in memory and added up until the window ends (telemetry.app_report_every, 15 minutes as shipped) or the
 	// agent is stopped; a crash is told at once. Yes means that it was counted: a power cut or kill -9 takes what was not told yet.
-	// On the terminal, for people:
-	//
-	//	curl --unix-socket /run/stampd/stampd.sock -H 'content-type: application/json' \
-	//	  -d '{"app":"pos","version":"4.2.0","operations":[{"name":"sale","durationsUs":[181000,240500],"errors":1}]}' \
-	//	  http://stampd/stampd.v1.LocalService/ReportAppPerformance
 	ReportAppPerformance(context.Context, *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error)
@@ -230,11 +225,6 @@ type LocalServiceHandler interface {
 	// ReportAppPerformance takes how long an application's operations took, how often they failed, and a crash. What was
 	// reported is held in memory and added up until the window ends (telemetry.app_report_every, 15 minutes as shipped) or the
 	// agent is stopped; a crash is told at once. Yes means that it was counted: a power cut or kill -9 takes what was not told yet.
-	// On the terminal, for people:
-	//
-	//	curl --unix-socket /run/stampd/stampd.sock -H 'content-type: application/json' \
-	//	  -d '{"app":"pos","version":"4.2.0","operations":[{"name":"sale","durationsUs":[181000,240500],"errors":1}]}' \
-	//	  http://stampd/stampd.v1.LocalService/ReportAppPerformance
 	ReportAppPerformance(context.Context, *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error)
