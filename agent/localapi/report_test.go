@@ -4,8 +4,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
@@ -173,28 +171,6 @@ func TestReportCrashTime(t *testing.T) {
 	r.report(`{"app":"pos","crash":{"reason":"x","crashedUnixMs":"1777636800000"}}`)
 	if told := r.told(); len(told) != 1 || told[0].GetCrashedUnixMs() != 1777636800000 {
 		t.Errorf("told %v", told)
-	}
-}
-
-// The line of local.proto works as it stands there, but for the socket.
-func TestReportByCurl(t *testing.T) {
-	curl, err := exec.LookPath("curl")
-	if err != nil {
-		t.Skip("there is no curl")
-	}
-	schema, err := os.ReadFile("../../uplink/wire/local.proto")
-	if err != nil {
-		t.Fatal(err)
-	}
-	line := regexp.MustCompile(`(?s)  //     curl --unix-socket.*?/ReportAppPerformance\n`).Find(schema)
-	if line == nil {
-		t.Fatal("there is no such line")
-	}
-	r := startReporting(t)
-	command := strings.NewReplacer("  //", "", "/run/stampd/stampd.sock", r.Socket, "curl", curl+" -sS").Replace(string(line))
-	out, err := exec.CommandContext(t.Context(), "sh", "-c", command).CombinedOutput()
-	if want := `{"duplicate":false,"reasonMasked":false}`; err != nil || strings.ReplaceAll(string(out), " ", "") != want {
-		t.Errorf("%s\nsays %s (%v), want %s", command, out, err, want)
 	}
 }
 
