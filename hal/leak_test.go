@@ -24,7 +24,7 @@ import (
 )
 
 // cycles is how often the hardware comes and goes in TestUnplugCycles: `make leaks` has 10,000.
-var cycles = flag.Int("cycles", 30, "how often the hardware comes and goes")
+var cycles = flag.Int("cycles", 12, "how often the hardware comes and goes")
 
 // held is what this process holds.
 type held struct{ goroutines, descriptors, heap int }

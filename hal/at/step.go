@@ -8,6 +8,9 @@ import (
 const (
 	// syncTimeout is how long a modem may take for AT: it asks nothing of the network.
 	syncTimeout = time.Second
+	// wakeTimeout is how long it may take for the first AT: what is sent to a port that was opened just now may be lost, and the
+	// modem is to answer within two seconds of its return.
+	wakeTimeout = 400 * time.Millisecond
 	// syncTries is how often AT is tried in a row before the port is opened anew.
 	syncTries = 3
 	// quiet is how long nothing may come after an answer that was late, until the next command is asked.
@@ -49,8 +52,10 @@ func (s *session) sync(ctx context.Context) error {
 // wake asks AT until it is answered.
 func (s *session) wake(ctx context.Context) error {
 	var err error
+	timeout := wakeTimeout
 	for try := range syncTries {
 		if try > 0 {
+			timeout = syncTimeout
 			if err := s.write("\x1b\r"); err != nil {
 				return err
 			}
@@ -58,7 +63,7 @@ func (s *session) wake(ctx context.Context) error {
 				return err
 			}
 		}
-		_, err = s.ask(ctx, Command{Text: "AT", Timeout: syncTimeout})
+		_, err = s.ask(ctx, Command{Text: "AT", Timeout: timeout})
 		if !unanswered(err) {
 			return err
 		}
