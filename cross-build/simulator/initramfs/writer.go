@@ -4,6 +4,7 @@
 package initramfs
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -118,7 +119,7 @@ func (w *Writer) entry(name string, mode uint32, size int64, major, minor uint32
 func (w *Writer) copy(r io.Reader, size int64) error {
 	n, err := io.CopyN(w.w, r, size)
 	w.written += n
-	if err == io.EOF {
+	if errors.Is(err, io.EOF) {
 		err = io.ErrUnexpectedEOF
 	}
 	if err != nil {
