@@ -1,6 +1,7 @@
 package localapi
 
 import (
+	"bytes"
 	"strings"
 
 	"connectrpc.com/connect"
@@ -8,70 +9,86 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// request is a message as it came in. What can't be decoded is no error of the codec: Connect would answer with the
-// decoder's text, which quotes the request, and without a detail.
-type request[M any] struct {
-	message M
-	refusal *refusal // why it can't be used; nil when it can
+// raw is a message as it is on the wire. All calls have this one type: Connect's handlers are generic, and those of messages'
+// own types would add 10 KB to the agent with each call.
+type raw struct {
+	data []byte
+	json bool // protobuf's JSON mapping, else its binary encoding
 }
 
-func (r *request[M]) decode(unmarshal func(proto.Message) *refusal) {
-	r.refusal = unmarshal(any(&r.message).(proto.Message))
+// codec passes messages on as they are, for [raw.decode]: what can't be decoded is no error of the codec, since Connect would
+// answer with the decoder's text, which quotes the request, and without a detail.
+type codec struct{ name string }
+
+// Names of encodings, as they are in content types.
+const (
+	nameProto = "proto"
+	nameJSON  = "json"
+)
+
+func (c codec) Name() string { return c.name }
+
+func (codec) Marshal(m any) ([]byte, error) {
+	if r, ok := m.(*raw); ok {
+		return r.data, nil
+	}
+	return proto.Marshal(m.(proto.Message)) // Connect's own: an error and its details, in gRPC
 }
 
-// decodable is every *request.
-type decodable interface {
-	decode(unmarshal func(proto.Message) *refusal)
-}
-
-// protoCodec is protobuf's binary encoding. Fields that are not in the schema are kept for the guard to refuse.
-type protoCodec struct{}
-
-var _, _ connect.Codec = protoCodec{}, jsonCodec{}
-
-func (protoCodec) Name() string { return "proto" }
-
-func (protoCodec) Marshal(m any) ([]byte, error) { return proto.Marshal(m.(proto.Message)) }
-
-func (protoCodec) Unmarshal(data []byte, m any) error {
-	m.(decodable).decode(func(m proto.Message) *refusal {
-		if proto.Unmarshal(data, m) != nil {
-			return &refusal{
-				code: connect.CodeInvalidArgument, reason: "MALFORMED",
-				text: "cannot read the request: it is not the protobuf message of this call",
-				hint: "generate the client from local.proto, and send text as UTF-8",
-			}
-		}
-		return nil
-	})
+func (c codec) Unmarshal(data []byte, m any) error {
+	*m.(*raw) = raw{data: bytes.Clone(data), json: c.name == nameJSON}
 	return nil
 }
 
-// jsonCodec is protobuf's JSON mapping. Fields that are not in the schema are refused: a mistyped name would otherwise
-// be a payment without it.
-type jsonCodec struct{}
-
-func (jsonCodec) Name() string { return "json" }
-
-func (jsonCodec) Marshal(m any) ([]byte, error) {
-	return protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m.(proto.Message))
+// encodings returns what a handler needs to speak both.
+func encodings() []connect.HandlerOption {
+	return []connect.HandlerOption{
+		connect.WithCodec(codec{nameProto}), connect.WithCodec(codec{nameJSON}),
+		connect.WithCompression("gzip", nil, nil), // the socket is faster, and 64 KiB of it can't become more
+	}
 }
 
-func (jsonCodec) Unmarshal(data []byte, m any) error {
-	m.(decodable).decode(func(m proto.Message) *refusal {
-		if len(data) == 0 {
-			return &refusal{
-				code: connect.CodeInvalidArgument, reason: "MALFORMED",
-				text: "cannot read the request: it is empty",
-				hint: "send a JSON object, at least {}",
-			}
+// decode reads a request into m, or says why it can't be used.
+func (r *raw) decode(m proto.Message) *refusal {
+	if r.json {
+		return r.decodeJSON(m)
+	}
+	// Fields that are not in the schema are kept for the guard to refuse.
+	if proto.Unmarshal(r.data, m) != nil {
+		return &refusal{
+			code: connect.CodeInvalidArgument, reason: "MALFORMED",
+			text: "cannot read the request: it is not the protobuf message of this call",
+			hint: "generate the client from local.proto, and send text as UTF-8",
 		}
-		if err := protojson.Unmarshal(data, m); err != nil {
-			return refuseJSON(err, len(data))
-		}
-		return nil
-	})
+	}
 	return nil
+}
+
+// decodeJSON refuses fields that are not in the schema: a mistyped name would otherwise be a payment without it.
+func (r *raw) decodeJSON(m proto.Message) *refusal {
+	if len(r.data) == 0 {
+		return &refusal{
+			code: connect.CodeInvalidArgument, reason: "MALFORMED",
+			text: "cannot read the request: it is empty",
+			hint: "send a JSON object, at least {}",
+		}
+	}
+	if err := protojson.Unmarshal(r.data, m); err != nil {
+		return refuseJSON(err, len(r.data))
+	}
+	return nil
+}
+
+// answer returns m as the answer to r, in the same encoding.
+func (r *raw) answer(m proto.Message) (*raw, error) {
+	a := &raw{json: r.json}
+	var err error
+	if r.json {
+		a.data, err = protojson.MarshalOptions{EmitDefaultValues: true}.Marshal(m)
+	} else {
+		a.data, err = proto.Marshal(m)
+	}
+	return a, err
 }
 
 // isStreamType reports whether a media type is one that the codecs read in a stream of this shape.

@@ -10,40 +10,59 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// newHandler returns what answers one procedure: it looks at how the request was decoded, shows it to the guard, makes
-// the call, and turns every error into a refusal. A panic is an internal error of that one call.
-func newHandler[Req, Res any](s *Server, procedure string, call func(context.Context, *Req) (*Res, error)) http.Handler {
-	serve := func(ctx context.Context, in *connect.Request[request[Req]]) (out *connect.Response[Res], err error) {
-		defer func() {
-			if r := recover(); r != nil {
-				out, err = nil, s.panicked(procedure)
-			}
-		}()
-		if in.Msg.refusal != nil {
-			return nil, in.Msg.refusal.connectError()
-		}
-		ctx, cancel := limited(ctx)
-		defer cancel()
-		if err := s.inspect(ctx, any(&in.Msg.message).(proto.Message)); err != nil {
-			return nil, s.refuse(ctx, procedure, err)
-		}
-		if err := ctx.Err(); err != nil {
-			return nil, s.refuse(ctx, procedure, err)
-		}
-		res, err := call(ctx, &in.Msg.message)
+// call is one procedure: the type of its requests, and what answers one.
+type call struct {
+	procedure string
+	request   protoreflect.MessageType
+	answer    func(context.Context, proto.Message) (proto.Message, error)
+}
+
+// newHandler returns the handler of a call.
+func newHandler(s *Server, c call) http.Handler {
+	serve := func(ctx context.Context, in *connect.Request[raw]) (*connect.Response[raw], error) {
+		out, err := s.answer(ctx, c, in.Msg)
 		if err != nil {
-			return nil, s.refuse(ctx, procedure, err)
+			return nil, err
 		}
-		return connect.NewResponse(res), nil
+		return connect.NewResponse(out), nil
 	}
-	return connect.NewUnaryHandler(procedure, serve,
-		connect.WithCodec(protoCodec{}), connect.WithCodec(jsonCodec{}),
-		connect.WithCompression("gzip", nil, nil)) // the socket is faster, and 64 KiB of it can't become more
+	return connect.NewUnaryHandler(c.procedure, serve, encodings()...)
+}
+
+// answer decodes a request, shows it to the guard, makes the call, and turns every error into a refusal. A panic is an internal
+// error of that one call.
+func (s *Server) answer(ctx context.Context, c call, in *raw) (out *raw, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			out, err = nil, s.panicked(c.procedure)
+		}
+	}()
+	req := c.request.New().Interface()
+	if no := in.decode(req); no != nil {
+		return nil, no.connectError()
+	}
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	if err := s.inspect(ctx, req); err != nil {
+		return nil, s.refuse(ctx, c.procedure, err)
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, s.refuse(ctx, c.procedure, err)
+	}
+	res, err := c.answer(ctx, req)
+	if err == nil {
+		out, err = in.answer(res)
+	}
+	if err != nil {
+		return nil, s.refuse(ctx, c.procedure, err)
+	}
+	return out, nil
 }
 
 // refuse turns the error of a call into what the caller is told, and raises the alarm for cardholder data.

@@ -43,7 +43,7 @@ func newReflectionHandler(s *Server, procedure string) http.Handler {
 		}
 		return nil
 	}
-	return connect.NewBidiStreamHandler(procedure, serve, connect.WithCodec(rawCodec{}),
+	return connect.NewBidiStreamHandler(procedure, serve, connect.WithCodec(codec{nameProto}),
 		connect.WithCompression("gzip", nil, nil), connect.WithReadMaxBytes(maxReflectionRequest))
 }
 
@@ -66,33 +66,15 @@ func (s *Server) reflect(ctx context.Context, in *connect.BidiStream[raw, raw]) 
 			return &refusal{connect.CodeInvalidArgument, "MALFORMED", "", "cannot read the request: not one of gRPC's server reflection, or not in time",
 				"use a client of grpc.reflection.v1 or v1alpha"}
 		}
-		answer, no := answerReflection(*req, files)
+		answer, no := answerReflection(req.data, files)
 		if no != nil {
 			return no
 		}
 		f.give(0, s.patience)
-		if err := in.Send((*raw)(&answer)); err != nil {
+		if err := in.Send(&raw{data: answer}); err != nil {
 			return fmt.Errorf("%w: %w", context.Canceled, err)
 		}
 	}
-}
-
-// raw is a message as it is on the wire.
-type raw []byte
-
-// rawCodec passes on messages as they are. Errors have details, which are messages of protobuf.
-type rawCodec struct{ protoCodec }
-
-func (c rawCodec) Marshal(m any) ([]byte, error) {
-	if r, ok := m.(*raw); ok {
-		return *r, nil
-	}
-	return c.protoCodec.Marshal(m)
-}
-
-func (rawCodec) Unmarshal(data []byte, m any) error {
-	*m.(*raw) = bytes.Clone(data)
-	return nil
 }
 
 // schemaFile is a file of the schema, and its FileDescriptorProto.

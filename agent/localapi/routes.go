@@ -5,6 +5,9 @@ import (
 	"net/http"
 	"time"
 
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
 	"github.com/stampd/stampd/uplink/wire/wireconnect"
 )
 
@@ -33,15 +36,25 @@ func (s *Server) table() map[string]route {
 }
 
 // add adds one call to the table.
-func add[Req, Res any](s *Server, t map[string]route, procedure string, least role, timeout time.Duration,
-	call func(context.Context, *Req) (*Res, error)) {
-	t[procedure] = route{least: least, timeout: timeout, handler: newHandler(s, procedure, call)}
+func add[Req, Res proto.Message](s *Server, t map[string]route, procedure string, least role, timeout time.Duration,
+	answer func(context.Context, Req) (Res, error)) {
+	c := call{procedure, typeOf[Req](), func(ctx context.Context, req proto.Message) (proto.Message, error) { return answer(ctx, req.(Req)) }}
+	t[procedure] = route{least: least, timeout: timeout, handler: newHandler(s, c)}
 }
 
 // addStream adds one call that is answered with a stream. It lasts as long as the caller wants.
-func addStream[Req, Res any](s *Server, t map[string]route, procedure string, least role,
-	call func(context.Context, *Req, func(*Res) error) error) {
-	t[procedure] = route{least: least, timeout: noLimit, shape: stream, handler: newStreamHandler(s, procedure, call)}
+func addStream[Req, Res proto.Message](s *Server, t map[string]route, procedure string, least role,
+	answer func(context.Context, Req, func(Res) error) error) {
+	c := streamCall{procedure, typeOf[Req](), func(ctx context.Context, req proto.Message, send func(proto.Message) error) error {
+		return answer(ctx, req.(Req), func(res Res) error { return send(res) })
+	}}
+	t[procedure] = route{least: least, timeout: noLimit, shape: stream, handler: newStreamHandler(s, c)}
+}
+
+// typeOf returns the type of a generated message, of which M is the pointer.
+func typeOf[M proto.Message]() protoreflect.MessageType {
+	var none M
+	return none.ProtoReflect().Type()
 }
 
 // addReflection adds gRPC's server reflection, in both versions that clients ask for.

@@ -8,6 +8,7 @@ import (
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Limits of streams. They hold nobody's place among the calls.
@@ -25,36 +26,51 @@ const (
 	dialogue shape = 2 // requests, each with its answer
 )
 
-// newStreamHandler returns what answers a procedure with a stream: it looks at the request as that of a unary call is looked
-// at, and hands call a function that sends one message, in time.
-func newStreamHandler[Req, Res any](s *Server, procedure string, call func(ctx context.Context, req *Req, send func(*Res) error) error) http.Handler {
-	serve := func(ctx context.Context, in *connect.Request[request[Req]], out *connect.ServerStream[Res]) (err error) {
-		defer func() {
-			if r := recover(); r != nil {
-				err = s.panicked(procedure)
-			}
-		}()
-		if in.Msg.refusal != nil {
-			return in.Msg.refusal.connectError()
-		}
-		if err := s.Guard.Inspect(any(&in.Msg.message).(proto.Message)); err != nil {
-			return s.refuse(ctx, procedure, err)
-		}
-		ctx, cancel := limited(ctx)
-		defer cancel()
-		f := flowOf(ctx)
-		err = call(ctx, &in.Msg.message, func(m *Res) error {
-			f.give(0, s.patience)
-			defer f.give(0, 0)
-			return out.Send(m)
-		})
-		if err != nil {
-			return s.refuse(ctx, procedure, err)
-		}
-		return nil
+// streamCall is one procedure that is answered with a stream: answer hands each message to send, which sends it in time.
+type streamCall struct {
+	procedure string
+	request   protoreflect.MessageType
+	answer    func(ctx context.Context, req proto.Message, send func(proto.Message) error) error
+}
+
+// newStreamHandler returns the handler of a call.
+func newStreamHandler(s *Server, c streamCall) http.Handler {
+	serve := func(ctx context.Context, in *connect.Request[raw], out *connect.ServerStream[raw]) error {
+		return s.answerStream(ctx, c, in.Msg, out.Send)
 	}
-	return connect.NewServerStreamHandler(procedure, serve,
-		connect.WithCodec(protoCodec{}), connect.WithCodec(jsonCodec{}), connect.WithCompression("gzip", nil, nil))
+	return connect.NewServerStreamHandler(c.procedure, serve, encodings()...)
+}
+
+// answerStream looks at a request as that of a unary call is looked at, and makes the call.
+func (s *Server) answerStream(ctx context.Context, c streamCall, in *raw, out func(*raw) error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = s.panicked(c.procedure)
+		}
+	}()
+	req := c.request.New().Interface()
+	if no := in.decode(req); no != nil {
+		return no.connectError()
+	}
+	if err := s.Guard.Inspect(req); err != nil {
+		return s.refuse(ctx, c.procedure, err)
+	}
+	ctx, cancel := limited(ctx)
+	defer cancel()
+	f := flowOf(ctx)
+	err = c.answer(ctx, req, func(m proto.Message) error {
+		f.give(0, s.patience)
+		defer f.give(0, 0)
+		encoded, err := in.answer(m)
+		if err != nil {
+			return err
+		}
+		return out(encoded)
+	})
+	if err != nil {
+		return s.refuse(ctx, c.procedure, err)
+	}
+	return nil
 }
 
 // serveStream hands a request to a handler that answers with a stream, or returns why it can't.
