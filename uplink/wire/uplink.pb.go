@@ -140,6 +140,7 @@ type ToBackend struct {
 	//
 	//	*ToBackend_Hello
 	//	*ToBackend_Batch
+	//	*ToBackend_LeaseRequest
 	Message       isToBackend_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -200,6 +201,15 @@ func (x *ToBackend) GetBatch() *Batch {
 	return nil
 }
 
+func (x *ToBackend) GetLeaseRequest() *LeaseRequest {
+	if x != nil {
+		if x, ok := x.Message.(*ToBackend_LeaseRequest); ok {
+			return x.LeaseRequest
+		}
+	}
+	return nil
+}
+
 type isToBackend_Message interface {
 	isToBackend_Message()
 }
@@ -214,9 +224,16 @@ type ToBackend_Batch struct {
 	Batch *Batch `protobuf:"bytes,2,opt,name=batch,proto3,oneof"`
 }
 
+type ToBackend_LeaseRequest struct {
+	// Asks for the right to give a reward.
+	LeaseRequest *LeaseRequest `protobuf:"bytes,3,opt,name=lease_request,json=leaseRequest,proto3,oneof"`
+}
+
 func (*ToBackend_Hello) isToBackend_Message() {}
 
 func (*ToBackend_Batch) isToBackend_Message() {}
+
+func (*ToBackend_LeaseRequest) isToBackend_Message() {}
 
 // Hello opens a stream: who the terminal says it is, and what it has to send.
 type Hello struct {
@@ -231,7 +248,9 @@ type Hello struct {
 	Lanes []*LaneState `protobuf:"bytes,4,rep,name=lanes,proto3" json:"lanes,omitempty"`
 	// The terminal's clocks, read as late as can be before this message went out; without boot_id, which is above. They
 	// tie the clock of this boot to the backend's. Unset means unknown.
-	Clock         *Clock `protobuf:"bytes,5,opt,name=clock,proto3" json:"clock,omitempty"`
+	Clock *Clock `protobuf:"bytes,5,opt,name=clock,proto3" json:"clock,omitempty"`
+	// What the terminal has of cards and rules. Unset: it takes none, and is sent none.
+	Loyalty       *LoyaltyState `protobuf:"bytes,6,opt,name=loyalty,proto3" json:"loyalty,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -297,6 +316,13 @@ func (x *Hello) GetLanes() []*LaneState {
 func (x *Hello) GetClock() *Clock {
 	if x != nil {
 		return x.Clock
+	}
+	return nil
+}
+
+func (x *Hello) GetLoyalty() *LoyaltyState {
+	if x != nil {
+		return x.Loyalty
 	}
 	return nil
 }
@@ -542,6 +568,9 @@ type ToTerminal struct {
 	//
 	//	*ToTerminal_Welcome
 	//	*ToTerminal_Ack
+	//	*ToTerminal_CardRows
+	//	*ToTerminal_Programmes
+	//	*ToTerminal_LeaseAnswer
 	Message       isToTerminal_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -602,6 +631,33 @@ func (x *ToTerminal) GetAck() *Ack {
 	return nil
 }
 
+func (x *ToTerminal) GetCardRows() *CardRows {
+	if x != nil {
+		if x, ok := x.Message.(*ToTerminal_CardRows); ok {
+			return x.CardRows
+		}
+	}
+	return nil
+}
+
+func (x *ToTerminal) GetProgrammes() *Programmes {
+	if x != nil {
+		if x, ok := x.Message.(*ToTerminal_Programmes); ok {
+			return x.Programmes
+		}
+	}
+	return nil
+}
+
+func (x *ToTerminal) GetLeaseAnswer() *LeaseAnswer {
+	if x != nil {
+		if x, ok := x.Message.(*ToTerminal_LeaseAnswer); ok {
+			return x.LeaseAnswer
+		}
+	}
+	return nil
+}
+
 type isToTerminal_Message interface {
 	isToTerminal_Message()
 }
@@ -616,9 +672,30 @@ type ToTerminal_Ack struct {
 	Ack *Ack `protobuf:"bytes,2,opt,name=ack,proto3,oneof"`
 }
 
+type ToTerminal_CardRows struct {
+	// Cards that changed.
+	CardRows *CardRows `protobuf:"bytes,3,opt,name=card_rows,json=cardRows,proto3,oneof"`
+}
+
+type ToTerminal_Programmes struct {
+	// The merchant's rules.
+	Programmes *Programmes `protobuf:"bytes,4,opt,name=programmes,proto3,oneof"`
+}
+
+type ToTerminal_LeaseAnswer struct {
+	// The right to give a reward, or that there is none.
+	LeaseAnswer *LeaseAnswer `protobuf:"bytes,5,opt,name=lease_answer,json=leaseAnswer,proto3,oneof"`
+}
+
 func (*ToTerminal_Welcome) isToTerminal_Message() {}
 
 func (*ToTerminal_Ack) isToTerminal_Message() {}
+
+func (*ToTerminal_CardRows) isToTerminal_Message() {}
+
+func (*ToTerminal_Programmes) isToTerminal_Message() {}
+
+func (*ToTerminal_LeaseAnswer) isToTerminal_Message() {}
 
 // Welcome answers Hello.
 type Welcome struct {
@@ -628,7 +705,10 @@ type Welcome struct {
 	// Wall clock of the backend: milliseconds since 1970-01-01T00:00:00Z. Always set.
 	ServerUnixMs int64 `protobuf:"varint,2,opt,name=server_unix_ms,json=serverUnixMs,proto3" json:"server_unix_ms,omitempty"`
 	// The latest version of Batch.packed that the backend reads: 1. Range: 0 to 1; 0 means that it reads records only.
-	Packing       uint32 `protobuf:"varint,3,opt,name=packing,proto3" json:"packing,omitempty"`
+	Packing uint32 `protobuf:"varint,3,opt,name=packing,proto3" json:"packing,omitempty"`
+	// The latest version of the messages about cards that the backend speaks: 1. Range: 0 to 1; 0 means none, and always
+	// so to a terminal that takes none.
+	Cards         uint32 `protobuf:"varint,4,opt,name=cards,proto3" json:"cards,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -680,6 +760,13 @@ func (x *Welcome) GetServerUnixMs() int64 {
 func (x *Welcome) GetPacking() uint32 {
 	if x != nil {
 		return x.Packing
+	}
+	return 0
+}
+
+func (x *Welcome) GetCards() uint32 {
+	if x != nil {
+		return x.Cards
 	}
 	return 0
 }
@@ -874,18 +961,20 @@ var File_uplink_proto protoreflect.FileDescriptor
 
 const file_uplink_proto_rawDesc = "" +
 	"\n" +
-	"\fuplink.proto\x12\tstampd.v1\x1a\vevent.proto\"j\n" +
+	"\fuplink.proto\x12\tstampd.v1\x1a\vcards.proto\x1a\vevent.proto\"\xaa\x01\n" +
 	"\tToBackend\x12(\n" +
 	"\x05hello\x18\x01 \x01(\v2\x10.stampd.v1.HelloH\x00R\x05hello\x12(\n" +
-	"\x05batch\x18\x02 \x01(\v2\x10.stampd.v1.BatchH\x00R\x05batchB\t\n" +
-	"\amessage\"\xba\x01\n" +
+	"\x05batch\x18\x02 \x01(\v2\x10.stampd.v1.BatchH\x00R\x05batch\x12>\n" +
+	"\rlease_request\x18\x03 \x01(\v2\x17.stampd.v1.LeaseRequestH\x00R\fleaseRequestB\t\n" +
+	"\amessage\"\xed\x01\n" +
 	"\x05Hello\x12\x1f\n" +
 	"\vterminal_id\x18\x01 \x01(\tR\n" +
 	"terminalId\x12#\n" +
 	"\ragent_version\x18\x02 \x01(\tR\fagentVersion\x12\x17\n" +
 	"\aboot_id\x18\x03 \x01(\fR\x06bootId\x12*\n" +
 	"\x05lanes\x18\x04 \x03(\v2\x14.stampd.v1.LaneStateR\x05lanes\x12&\n" +
-	"\x05clock\x18\x05 \x01(\v2\x10.stampd.v1.ClockR\x05clock\"r\n" +
+	"\x05clock\x18\x05 \x01(\v2\x10.stampd.v1.ClockR\x05clock\x121\n" +
+	"\aloyalty\x18\x06 \x01(\v2\x17.stampd.v1.LoyaltyStateR\aloyalty\"r\n" +
 	"\tLaneState\x12#\n" +
 	"\x04lane\x18\x01 \x01(\x0e2\x0f.stampd.v1.LaneR\x04lane\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\fR\x05epoch\x12\x16\n" +
@@ -903,18 +992,24 @@ const file_uplink_proto_rawDesc = "" +
 	"\x0e_round_trip_ms\".\n" +
 	"\bSeqRange\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
-	"\x02to\x18\x02 \x01(\x04R\x02to\"k\n" +
+	"\x02to\x18\x02 \x01(\x04R\x02to\"\x95\x02\n" +
 	"\n" +
 	"ToTerminal\x12.\n" +
 	"\awelcome\x18\x01 \x01(\v2\x12.stampd.v1.WelcomeH\x00R\awelcome\x12\"\n" +
-	"\x03ack\x18\x02 \x01(\v2\x0e.stampd.v1.AckH\x00R\x03ackB\t\n" +
-	"\amessage\"\x7f\n" +
+	"\x03ack\x18\x02 \x01(\v2\x0e.stampd.v1.AckH\x00R\x03ack\x122\n" +
+	"\tcard_rows\x18\x03 \x01(\v2\x13.stampd.v1.CardRowsH\x00R\bcardRows\x127\n" +
+	"\n" +
+	"programmes\x18\x04 \x01(\v2\x15.stampd.v1.ProgrammesH\x00R\n" +
+	"programmes\x12;\n" +
+	"\flease_answer\x18\x05 \x01(\v2\x16.stampd.v1.LeaseAnswerH\x00R\vleaseAnswerB\t\n" +
+	"\amessage\"\x95\x01\n" +
 	"\aWelcome\x124\n" +
 	"\n" +
 	"watermarks\x18\x01 \x03(\v2\x14.stampd.v1.WatermarkR\n" +
 	"watermarks\x12$\n" +
 	"\x0eserver_unix_ms\x18\x02 \x01(\x03R\fserverUnixMs\x12\x18\n" +
-	"\apacking\x18\x03 \x01(\rR\apacking\";\n" +
+	"\apacking\x18\x03 \x01(\rR\apacking\x12\x14\n" +
+	"\x05cards\x18\x04 \x01(\rR\x05cards\";\n" +
 	"\tWatermark\x12\x18\n" +
 	"\athrough\x18\x01 \x01(\x04R\athrough\x12\x14\n" +
 	"\x05chain\x18\x02 \x01(\fR\x05chain\"\x81\x01\n" +
@@ -954,39 +1049,49 @@ func file_uplink_proto_rawDescGZIP() []byte {
 var file_uplink_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
 var file_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
 var file_uplink_proto_goTypes = []any{
-	(Lane)(0),          // 0: stampd.v1.Lane
-	(RejectReason)(0),  // 1: stampd.v1.RejectReason
-	(*ToBackend)(nil),  // 2: stampd.v1.ToBackend
-	(*Hello)(nil),      // 3: stampd.v1.Hello
-	(*LaneState)(nil),  // 4: stampd.v1.LaneState
-	(*Batch)(nil),      // 5: stampd.v1.Batch
-	(*SeqRange)(nil),   // 6: stampd.v1.SeqRange
-	(*ToTerminal)(nil), // 7: stampd.v1.ToTerminal
-	(*Welcome)(nil),    // 8: stampd.v1.Welcome
-	(*Watermark)(nil),  // 9: stampd.v1.Watermark
-	(*Ack)(nil),        // 10: stampd.v1.Ack
-	(*Reject)(nil),     // 11: stampd.v1.Reject
-	(*Clock)(nil),      // 12: stampd.v1.Clock
+	(Lane)(0),            // 0: stampd.v1.Lane
+	(RejectReason)(0),    // 1: stampd.v1.RejectReason
+	(*ToBackend)(nil),    // 2: stampd.v1.ToBackend
+	(*Hello)(nil),        // 3: stampd.v1.Hello
+	(*LaneState)(nil),    // 4: stampd.v1.LaneState
+	(*Batch)(nil),        // 5: stampd.v1.Batch
+	(*SeqRange)(nil),     // 6: stampd.v1.SeqRange
+	(*ToTerminal)(nil),   // 7: stampd.v1.ToTerminal
+	(*Welcome)(nil),      // 8: stampd.v1.Welcome
+	(*Watermark)(nil),    // 9: stampd.v1.Watermark
+	(*Ack)(nil),          // 10: stampd.v1.Ack
+	(*Reject)(nil),       // 11: stampd.v1.Reject
+	(*LeaseRequest)(nil), // 12: stampd.v1.LeaseRequest
+	(*Clock)(nil),        // 13: stampd.v1.Clock
+	(*LoyaltyState)(nil), // 14: stampd.v1.LoyaltyState
+	(*CardRows)(nil),     // 15: stampd.v1.CardRows
+	(*Programmes)(nil),   // 16: stampd.v1.Programmes
+	(*LeaseAnswer)(nil),  // 17: stampd.v1.LeaseAnswer
 }
 var file_uplink_proto_depIdxs = []int32{
 	3,  // 0: stampd.v1.ToBackend.hello:type_name -> stampd.v1.Hello
 	5,  // 1: stampd.v1.ToBackend.batch:type_name -> stampd.v1.Batch
-	4,  // 2: stampd.v1.Hello.lanes:type_name -> stampd.v1.LaneState
-	12, // 3: stampd.v1.Hello.clock:type_name -> stampd.v1.Clock
-	0,  // 4: stampd.v1.LaneState.lane:type_name -> stampd.v1.Lane
-	6,  // 5: stampd.v1.Batch.lost:type_name -> stampd.v1.SeqRange
-	8,  // 6: stampd.v1.ToTerminal.welcome:type_name -> stampd.v1.Welcome
-	10, // 7: stampd.v1.ToTerminal.ack:type_name -> stampd.v1.Ack
-	9,  // 8: stampd.v1.Welcome.watermarks:type_name -> stampd.v1.Watermark
-	11, // 9: stampd.v1.Ack.rejects:type_name -> stampd.v1.Reject
-	1,  // 10: stampd.v1.Reject.reason:type_name -> stampd.v1.RejectReason
-	2,  // 11: stampd.v1.UplinkService.Stream:input_type -> stampd.v1.ToBackend
-	7,  // 12: stampd.v1.UplinkService.Stream:output_type -> stampd.v1.ToTerminal
-	12, // [12:13] is the sub-list for method output_type
-	11, // [11:12] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	12, // 2: stampd.v1.ToBackend.lease_request:type_name -> stampd.v1.LeaseRequest
+	4,  // 3: stampd.v1.Hello.lanes:type_name -> stampd.v1.LaneState
+	13, // 4: stampd.v1.Hello.clock:type_name -> stampd.v1.Clock
+	14, // 5: stampd.v1.Hello.loyalty:type_name -> stampd.v1.LoyaltyState
+	0,  // 6: stampd.v1.LaneState.lane:type_name -> stampd.v1.Lane
+	6,  // 7: stampd.v1.Batch.lost:type_name -> stampd.v1.SeqRange
+	8,  // 8: stampd.v1.ToTerminal.welcome:type_name -> stampd.v1.Welcome
+	10, // 9: stampd.v1.ToTerminal.ack:type_name -> stampd.v1.Ack
+	15, // 10: stampd.v1.ToTerminal.card_rows:type_name -> stampd.v1.CardRows
+	16, // 11: stampd.v1.ToTerminal.programmes:type_name -> stampd.v1.Programmes
+	17, // 12: stampd.v1.ToTerminal.lease_answer:type_name -> stampd.v1.LeaseAnswer
+	9,  // 13: stampd.v1.Welcome.watermarks:type_name -> stampd.v1.Watermark
+	11, // 14: stampd.v1.Ack.rejects:type_name -> stampd.v1.Reject
+	1,  // 15: stampd.v1.Reject.reason:type_name -> stampd.v1.RejectReason
+	2,  // 16: stampd.v1.UplinkService.Stream:input_type -> stampd.v1.ToBackend
+	7,  // 17: stampd.v1.UplinkService.Stream:output_type -> stampd.v1.ToTerminal
+	17, // [17:18] is the sub-list for method output_type
+	16, // [16:17] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_uplink_proto_init() }
@@ -994,15 +1099,20 @@ func file_uplink_proto_init() {
 	if File_uplink_proto != nil {
 		return
 	}
+	file_cards_proto_init()
 	file_event_proto_init()
 	file_uplink_proto_msgTypes[0].OneofWrappers = []any{
 		(*ToBackend_Hello)(nil),
 		(*ToBackend_Batch)(nil),
+		(*ToBackend_LeaseRequest)(nil),
 	}
 	file_uplink_proto_msgTypes[3].OneofWrappers = []any{}
 	file_uplink_proto_msgTypes[5].OneofWrappers = []any{
 		(*ToTerminal_Welcome)(nil),
 		(*ToTerminal_Ack)(nil),
+		(*ToTerminal_CardRows)(nil),
+		(*ToTerminal_Programmes)(nil),
+		(*ToTerminal_LeaseAnswer)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
