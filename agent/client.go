@@ -14,8 +14,6 @@ import (
 
 	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
-
-	"github.com/stampd/stampd/uplink/wire/wireconnect"
 )
 
 // answerTimeout is how long a command waits for the agent. A payment takes two disk flushes, of which the worst flash
@@ -50,10 +48,7 @@ func newClient(cmd *cobra.Command, timeout time.Duration) (context.Context, cont
 	} else {
 		ctx, cancel = context.WithCancel(cmd.Context())
 	}
-	c := &client{
-		LocalServiceClient: wireconnect.NewLocalServiceClient(&http.Client{Transport: transport}, "http://stampd"),
-		socket:             socket,
-	}
+	c := &client{http: &http.Client{Transport: transport}, socket: socket}
 	return ctx, func() { cancel(); transport.CloseIdleConnections() }, c, nil
 }
 
@@ -83,12 +78,6 @@ func dial(ctx context.Context, socket string, patience time.Duration) (net.Conn,
 // nobodyListens reports whether an error of connecting means that the agent does not run, or not yet (unix(7)).
 func nobodyListens(err error) bool {
 	return errors.Is(err, syscall.ENOENT) || errors.Is(err, syscall.ECONNREFUSED)
-}
-
-// client asks a running agent.
-type client struct {
-	wireconnect.LocalServiceClient
-	socket string
 }
 
 // socketOf returns the path of the agent's socket. A config file that this user may not read matters only when it was
@@ -142,14 +131,4 @@ func (c *client) reach(err error) error {
 		e.problem += ": " + dial.Err.Error()
 	}
 	return e
-}
-
-// ask calls the agent and returns its answer.
-func ask[Req, Res any](ctx context.Context, c *client,
-	call func(context.Context, *connect.Request[Req]) (*connect.Response[Res], error), req *Req) (*Res, error) {
-	res, err := call(ctx, connect.NewRequest(req))
-	if err != nil {
-		return nil, c.reach(err)
-	}
-	return res.Msg, nil
 }

@@ -43,7 +43,7 @@ stored everything that was queued at the call: exit 0 when it has, 4 when not.`,
 			return err
 		}
 		defer cancel()
-		res, err := ask(ctx, c, c.Flush, &wire.FlushRequest{WaitMs: uint32(timeout.Milliseconds())})
+		res, err := ask(ctx, c, callFlush, &wire.FlushRequest{WaitMs: uint32(timeout.Milliseconds())})
 		if err != nil {
 			return err
 		}
@@ -63,7 +63,7 @@ stored everything that was queued at the call: exit 0 when it has, 4 when not.`,
 // whyNotFlushed says what keeps the records from the backend, as far as the agent knows.
 func whyNotFlushed(ctx context.Context, c *client) string {
 	const see = "see 'stampd status'"
-	res, err := ask(ctx, c, c.Status, &wire.StatusRequest{})
+	res, err := ask(ctx, c, callStatus, &wire.StatusRequest{})
 	switch u := res.GetUplink(); {
 	case err != nil:
 		return see

@@ -52,7 +52,7 @@ Amounts are decimal numbers in the currency's own decimals: 12.50 EUR, 1250 JPY,
 			return err
 		}
 		defer cancel()
-		res, err := ask(ctx, c, c.RecordPayment, &wire.RecordPaymentRequest{Payment: payment})
+		res, err := ask(ctx, c, callRecordPayment, &wire.RecordPaymentRequest{Payment: payment})
 		if err != nil {
 			return err
 		}

@@ -37,7 +37,7 @@ func (q *queueOfAgent) damage() error { return nil } // a damaged file is replac
 func (q *queueOfAgent) list(ctx context.Context) (*wire.ListQueueResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	return ask(ctx, q.client, q.ListQueue, &wire.ListQueueRequest{})
+	return ask(ctx, q.client, callListQueue, &wire.ListQueueRequest{})
 }
 
 func (q *queueOfAgent) records(ctx context.Context, lane *wire.QueueLane, from uint64) iter.Seq2[*wire.QueueRecord, error] {
@@ -67,7 +67,7 @@ func (q *queueOfAgent) pages(ctx context.Context, next func(last *wire.QueueReco
 		var last *wire.QueueRecord
 		for n := uint64(0); ; {
 			asking, cancel := context.WithTimeout(ctx, answerTimeout)
-			page, err := ask(asking, q.client, q.ReadQueue, next(last, n))
+			page, err := ask(asking, q.client, callReadQueue, next(last, n))
 			cancel()
 			if err != nil {
 				yield(nil, err)

@@ -55,7 +55,7 @@ same answer and no second stamp; with another request it is refused.`,
 			return err
 		}
 		defer cancel()
-		res, err := ask(ctx, c, c.AwardStamps, &req)
+		res, err := ask(ctx, c, callAwardStamps, &req)
 		if err != nil {
 			return err
 		}
@@ -90,7 +90,7 @@ func newStampShowCommand() *cobra.Command {
 			return err
 		}
 		defer cancel()
-		res, err := ask(ctx, c, c.GetCard, &wire.GetCardRequest{Phone: number})
+		res, err := ask(ctx, c, callGetCard, &wire.GetCardRequest{Phone: number})
 		if err != nil {
 			return err
 		}

@@ -28,7 +28,7 @@ func newStatusCommand() *cobra.Command {
 			return err
 		}
 		defer cancel()
-		res, err := ask(ctx, c, c.Status, &wire.StatusRequest{})
+		res, err := ask(ctx, c, callStatus, &wire.StatusRequest{})
 		if err != nil {
 			return err
 		}

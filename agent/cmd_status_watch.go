@@ -13,7 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
 	"google.golang.org/protobuf/encoding/protojson"
 
@@ -47,30 +46,28 @@ func watchStatus(cmd *cobra.Command) error {
 	// Only the first message is due: the agent sends it at once.
 	late := time.AfterFunc(answerTimeout, cancel)
 	defer late.Stop()
-	stream, err := c.WatchStatus(ctx, connect.NewRequest(&wire.WatchStatusRequest{EverySeconds: uint32(every / time.Second)}))
-	if err != nil {
-		return c.watchEnded(ctx, cmd.Context(), err)
-	}
-	defer stream.Close()
 	show := statusWriter(cmd)
-	for stream.Receive() {
+	for now, err := range watch(ctx, c, callWatchStatus, &wire.WatchStatusRequest{EverySeconds: uint32(every / time.Second)}) {
+		if err != nil {
+			return watchEnded(ctx, cmd.Context(), err)
+		}
 		late.Stop()
-		if err := show(stream.Msg()); err != nil {
+		if err := show(now); err != nil {
 			return err
 		}
 	}
-	return c.watchEnded(ctx, cmd.Context(), stream.Err())
+	return watchEnded(ctx, cmd.Context(), nil)
 }
 
 // watchEnded returns what is told about the end of a watch.
-func (c *client) watchEnded(watching, command context.Context, err error) error {
+func watchEnded(watching, command context.Context, err error) error {
 	switch {
 	case command.Err() != nil:
 		return nil
 	case watching.Err() != nil:
 		return context.DeadlineExceeded
 	}
-	if err = c.reach(err); errors.Is(err, errNoAnswer) || err == nil {
+	if errors.Is(err, errNoAnswer) || err == nil {
 		return &unreachableError{problem: "the agent went away", hint: "see 'systemctl status stampd'; then watch again"}
 	}
 	return err

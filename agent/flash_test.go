@@ -24,7 +24,6 @@ import (
 	"github.com/stampd/stampd/uplink/backend/ca"
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
-	"github.com/stampd/stampd/uplink/wire/wireconnect"
 )
 
 // soak is how long the agent is watched while online.
@@ -141,11 +140,11 @@ func (h *house) until(t *testing.T, what string, so func(*wire.StatusResponse) b
 	socket := filepath.Join(h.dir, "s")
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, socket, startPatience) }}
 	defer transport.CloseIdleConnections()
-	c := &client{LocalServiceClient: wireconnect.NewLocalServiceClient(&http.Client{Transport: transport}, "http://stampd"), socket: socket}
+	c := &client{http: &http.Client{Transport: transport}, socket: socket}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	for {
-		s, err := ask(ctx, c, c.Status, &wire.StatusRequest{})
+		s, err := ask(ctx, c, callStatus, &wire.StatusRequest{})
 		if err == nil && so(s) {
 			return
 		}

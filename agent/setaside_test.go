@@ -19,7 +19,6 @@ import (
 	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink/backend/eventlog"
 	"github.com/stampd/stampd/uplink/wire"
-	"github.com/stampd/stampd/uplink/wire/wireconnect"
 )
 
 // A page of the queue's file goes bad while the agent is off, and so does the journal that has a second copy. It starts, sends what could be saved, and tells the backend
@@ -88,9 +87,9 @@ func (h *house) pay(t *testing.T, n int) {
 	socket := filepath.Join(h.dir, "s")
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) { return dial(ctx, socket, startPatience) }}
 	defer transport.CloseIdleConnections()
-	c := &client{LocalServiceClient: wireconnect.NewLocalServiceClient(&http.Client{Transport: transport}, "http://stampd"), socket: socket}
+	c := &client{http: &http.Client{Transport: transport}, socket: socket}
 	for i := range n {
-		_, err := ask(t.Context(), c, c.RecordPayment, &wire.RecordPaymentRequest{Payment: &wire.Payment{
+		_, err := ask(t.Context(), c, callRecordPayment, &wire.RecordPaymentRequest{Payment: &wire.Payment{
 			IdempotencyKey: fmt.Sprint("order-", i), Kind: wire.PaymentKind_PAYMENT_KIND_AUTHORISED, AmountMinor: int64(i), Currency: "EUR",
 		}})
 		if err != nil {
