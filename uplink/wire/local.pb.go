@@ -21,6 +21,221 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// OfflineCapability is what a terminal can do without the network.
+type OfflineCapability int32
+
+const (
+	// Not known.
+	OfflineCapability_OFFLINE_CAPABILITY_UNSPECIFIED OfflineCapability = 0
+	// Payments can be recorded, and stored ones forwarded later.
+	OfflineCapability_OFFLINE_CAPABILITY_PAYMENTS OfflineCapability = 1
+	// Members can get stamps.
+	OfflineCapability_OFFLINE_CAPABILITY_STAMPS OfflineCapability = 2
+	// Members can redeem rewards.
+	OfflineCapability_OFFLINE_CAPABILITY_REDEMPTION OfflineCapability = 3
+)
+
+// Enum value maps for OfflineCapability.
+var (
+	OfflineCapability_name = map[int32]string{
+		0: "OFFLINE_CAPABILITY_UNSPECIFIED",
+		1: "OFFLINE_CAPABILITY_PAYMENTS",
+		2: "OFFLINE_CAPABILITY_STAMPS",
+		3: "OFFLINE_CAPABILITY_REDEMPTION",
+	}
+	OfflineCapability_value = map[string]int32{
+		"OFFLINE_CAPABILITY_UNSPECIFIED": 0,
+		"OFFLINE_CAPABILITY_PAYMENTS":    1,
+		"OFFLINE_CAPABILITY_STAMPS":      2,
+		"OFFLINE_CAPABILITY_REDEMPTION":  3,
+	}
+)
+
+func (x OfflineCapability) Enum() *OfflineCapability {
+	p := new(OfflineCapability)
+	*p = x
+	return p
+}
+
+func (x OfflineCapability) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (OfflineCapability) Descriptor() protoreflect.EnumDescriptor {
+	return file_local_proto_enumTypes[0].Descriptor()
+}
+
+func (OfflineCapability) Type() protoreflect.EnumType {
+	return &file_local_proto_enumTypes[0]
+}
+
+func (x OfflineCapability) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use OfflineCapability.Descriptor instead.
+func (OfflineCapability) EnumDescriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{0}
+}
+
+// Readiness is whether something would work, the better the higher but for unknown, which is worse than degraded.
+type Readiness int32
+
+const (
+	// Not known: something that decides could not be found out. It does not mean ready.
+	Readiness_READINESS_UNSPECIFIED Readiness = 0
+	// It would not work, or should not be done any more.
+	Readiness_READINESS_NOT_READY Readiness = 1
+	// It would work, and the reasons say what would be worse than it should be.
+	Readiness_READINESS_DEGRADED Readiness = 2
+	// It would work.
+	Readiness_READINESS_READY Readiness = 3
+)
+
+// Enum value maps for Readiness.
+var (
+	Readiness_name = map[int32]string{
+		0: "READINESS_UNSPECIFIED",
+		1: "READINESS_NOT_READY",
+		2: "READINESS_DEGRADED",
+		3: "READINESS_READY",
+	}
+	Readiness_value = map[string]int32{
+		"READINESS_UNSPECIFIED": 0,
+		"READINESS_NOT_READY":   1,
+		"READINESS_DEGRADED":    2,
+		"READINESS_READY":       3,
+	}
+)
+
+func (x Readiness) Enum() *Readiness {
+	p := new(Readiness)
+	*p = x
+	return p
+}
+
+func (x Readiness) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Readiness) Descriptor() protoreflect.EnumDescriptor {
+	return file_local_proto_enumTypes[1].Descriptor()
+}
+
+func (Readiness) Type() protoreflect.EnumType {
+	return &file_local_proto_enumTypes[1]
+}
+
+func (x Readiness) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Readiness.Descriptor instead.
+func (Readiness) EnumDescriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{1}
+}
+
+// ReadinessCode is what bears on a capability.
+type ReadinessCode int32
+
+const (
+	// Not known.
+	ReadinessCode_READINESS_CODE_UNSPECIFIED ReadinessCode = 0
+	// Whether the queue file can be used.
+	ReadinessCode_READINESS_CODE_QUEUE ReadinessCode = 1
+	// How many more payments the queue and the disk have room for.
+	ReadinessCode_READINESS_CODE_QUEUE_ROOM ReadinessCode = 2
+	// Whether the queue's key will be there at the next start.
+	ReadinessCode_READINESS_CODE_QUEUE_KEY ReadinessCode = 3
+	// How many payments may still be stored.
+	ReadinessCode_READINESS_CODE_LIMIT_COUNT ReadinessCode = 4
+	// How much may still be stored, in one currency.
+	ReadinessCode_READINESS_CODE_LIMIT_TOTAL ReadinessCode = 5
+	// How long until the oldest stored payment is too old.
+	ReadinessCode_READINESS_CODE_LIMIT_AGE ReadinessCode = 6
+	// That no limit is set.
+	ReadinessCode_READINESS_CODE_LIMITS ReadinessCode = 7
+	// How far the clock can be trusted.
+	ReadinessCode_READINESS_CODE_CLOCK ReadinessCode = 8
+	// How long the battery lasts.
+	ReadinessCode_READINESS_CODE_BATTERY ReadinessCode = 9
+	// How long the certificate lets the terminal send what it has stored.
+	ReadinessCode_READINESS_CODE_CERTIFICATE ReadinessCode = 10
+	// Whether there is a backend to send it to.
+	ReadinessCode_READINESS_CODE_BACKEND ReadinessCode = 11
+	// Whether members can be told apart.
+	ReadinessCode_READINESS_CODE_MEMBER_KEY ReadinessCode = 12
+	// Whether the programme's rules are known.
+	ReadinessCode_READINESS_CODE_PROGRAMME ReadinessCode = 13
+	// How many rewards may be given without asking the backend.
+	ReadinessCode_READINESS_CODE_LEASES ReadinessCode = 14
+)
+
+// Enum value maps for ReadinessCode.
+var (
+	ReadinessCode_name = map[int32]string{
+		0:  "READINESS_CODE_UNSPECIFIED",
+		1:  "READINESS_CODE_QUEUE",
+		2:  "READINESS_CODE_QUEUE_ROOM",
+		3:  "READINESS_CODE_QUEUE_KEY",
+		4:  "READINESS_CODE_LIMIT_COUNT",
+		5:  "READINESS_CODE_LIMIT_TOTAL",
+		6:  "READINESS_CODE_LIMIT_AGE",
+		7:  "READINESS_CODE_LIMITS",
+		8:  "READINESS_CODE_CLOCK",
+		9:  "READINESS_CODE_BATTERY",
+		10: "READINESS_CODE_CERTIFICATE",
+		11: "READINESS_CODE_BACKEND",
+		12: "READINESS_CODE_MEMBER_KEY",
+		13: "READINESS_CODE_PROGRAMME",
+		14: "READINESS_CODE_LEASES",
+	}
+	ReadinessCode_value = map[string]int32{
+		"READINESS_CODE_UNSPECIFIED": 0,
+		"READINESS_CODE_QUEUE":       1,
+		"READINESS_CODE_QUEUE_ROOM":  2,
+		"READINESS_CODE_QUEUE_KEY":   3,
+		"READINESS_CODE_LIMIT_COUNT": 4,
+		"READINESS_CODE_LIMIT_TOTAL": 5,
+		"READINESS_CODE_LIMIT_AGE":   6,
+		"READINESS_CODE_LIMITS":      7,
+		"READINESS_CODE_CLOCK":       8,
+		"READINESS_CODE_BATTERY":     9,
+		"READINESS_CODE_CERTIFICATE": 10,
+		"READINESS_CODE_BACKEND":     11,
+		"READINESS_CODE_MEMBER_KEY":  12,
+		"READINESS_CODE_PROGRAMME":   13,
+		"READINESS_CODE_LEASES":      14,
+	}
+)
+
+func (x ReadinessCode) Enum() *ReadinessCode {
+	p := new(ReadinessCode)
+	*p = x
+	return p
+}
+
+func (x ReadinessCode) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ReadinessCode) Descriptor() protoreflect.EnumDescriptor {
+	return file_local_proto_enumTypes[2].Descriptor()
+}
+
+func (ReadinessCode) Type() protoreflect.EnumType {
+	return &file_local_proto_enumTypes[2]
+}
+
+func (x ReadinessCode) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ReadinessCode.Descriptor instead.
+func (ReadinessCode) EnumDescriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{2}
+}
+
 // LinkState is what the kernel says of an interface.
 type LinkState int32
 
@@ -62,11 +277,11 @@ func (x LinkState) String() string {
 }
 
 func (LinkState) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[0].Descriptor()
+	return file_local_proto_enumTypes[3].Descriptor()
 }
 
 func (LinkState) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[0]
+	return &file_local_proto_enumTypes[3]
 }
 
 func (x LinkState) Number() protoreflect.EnumNumber {
@@ -75,7 +290,7 @@ func (x LinkState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LinkState.Descriptor instead.
 func (LinkState) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{0}
+	return file_local_proto_rawDescGZIP(), []int{3}
 }
 
 // CertificateState is how the terminal's certificate is.
@@ -127,11 +342,11 @@ func (x CertificateState) String() string {
 }
 
 func (CertificateState) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[1].Descriptor()
+	return file_local_proto_enumTypes[4].Descriptor()
 }
 
 func (CertificateState) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[1]
+	return &file_local_proto_enumTypes[4]
 }
 
 func (x CertificateState) Number() protoreflect.EnumNumber {
@@ -140,7 +355,7 @@ func (x CertificateState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CertificateState.Descriptor instead.
 func (CertificateState) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{1}
+	return file_local_proto_rawDescGZIP(), []int{4}
 }
 
 // TelemetryHold is why telemetry is held back. Payments and stamps never are.
@@ -180,11 +395,11 @@ func (x TelemetryHold) String() string {
 }
 
 func (TelemetryHold) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[2].Descriptor()
+	return file_local_proto_enumTypes[5].Descriptor()
 }
 
 func (TelemetryHold) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[2]
+	return &file_local_proto_enumTypes[5]
 }
 
 func (x TelemetryHold) Number() protoreflect.EnumNumber {
@@ -193,7 +408,7 @@ func (x TelemetryHold) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TelemetryHold.Descriptor instead.
 func (TelemetryHold) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{2}
+	return file_local_proto_rawDescGZIP(), []int{5}
 }
 
 // StatusAlarmKind is what needs somebody.
@@ -212,6 +427,10 @@ const (
 	StatusAlarmKind_STATUS_ALARM_KIND_CARDHOLDER_DATA StatusAlarmKind = 4
 	// The merchant's member key is missing: stamps are refused.
 	StatusAlarmKind_STATUS_ALARM_KIND_MEMBER_KEY StatusAlarmKind = 5
+	// Something would not work without the network, or nobody knows: OfflineReadiness says what and why.
+	StatusAlarmKind_STATUS_ALARM_KIND_OFFLINE_READINESS StatusAlarmKind = 6
+	// Payments stored on the terminal have come to 80 or 100 percent of a limit.
+	StatusAlarmKind_STATUS_ALARM_KIND_PAYMENT_LIMIT StatusAlarmKind = 7
 )
 
 // Enum value maps for StatusAlarmKind.
@@ -223,14 +442,18 @@ var (
 		3: "STATUS_ALARM_KIND_CERTIFICATE",
 		4: "STATUS_ALARM_KIND_CARDHOLDER_DATA",
 		5: "STATUS_ALARM_KIND_MEMBER_KEY",
+		6: "STATUS_ALARM_KIND_OFFLINE_READINESS",
+		7: "STATUS_ALARM_KIND_PAYMENT_LIMIT",
 	}
 	StatusAlarmKind_value = map[string]int32{
-		"STATUS_ALARM_KIND_UNSPECIFIED":     0,
-		"STATUS_ALARM_KIND_QUEUE":           1,
-		"STATUS_ALARM_KIND_QUARANTINE":      2,
-		"STATUS_ALARM_KIND_CERTIFICATE":     3,
-		"STATUS_ALARM_KIND_CARDHOLDER_DATA": 4,
-		"STATUS_ALARM_KIND_MEMBER_KEY":      5,
+		"STATUS_ALARM_KIND_UNSPECIFIED":       0,
+		"STATUS_ALARM_KIND_QUEUE":             1,
+		"STATUS_ALARM_KIND_QUARANTINE":        2,
+		"STATUS_ALARM_KIND_CERTIFICATE":       3,
+		"STATUS_ALARM_KIND_CARDHOLDER_DATA":   4,
+		"STATUS_ALARM_KIND_MEMBER_KEY":        5,
+		"STATUS_ALARM_KIND_OFFLINE_READINESS": 6,
+		"STATUS_ALARM_KIND_PAYMENT_LIMIT":     7,
 	}
 )
 
@@ -245,11 +468,11 @@ func (x StatusAlarmKind) String() string {
 }
 
 func (StatusAlarmKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[3].Descriptor()
+	return file_local_proto_enumTypes[6].Descriptor()
 }
 
 func (StatusAlarmKind) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[3]
+	return &file_local_proto_enumTypes[6]
 }
 
 func (x StatusAlarmKind) Number() protoreflect.EnumNumber {
@@ -258,7 +481,7 @@ func (x StatusAlarmKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StatusAlarmKind.Descriptor instead.
 func (StatusAlarmKind) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{3}
+	return file_local_proto_rawDescGZIP(), []int{6}
 }
 
 // RecordPaymentRequest is one step of a payment. The idempotency key is in the payment.
@@ -1026,6 +1249,274 @@ func (x *ReportAppPerformanceResponse) GetReasonMasked() bool {
 	return false
 }
 
+// OfflineReadinessRequest asks what would work without the network.
+type OfflineReadinessRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OfflineReadinessRequest) Reset() {
+	*x = OfflineReadinessRequest{}
+	mi := &file_local_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OfflineReadinessRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OfflineReadinessRequest) ProtoMessage() {}
+
+func (x *OfflineReadinessRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OfflineReadinessRequest.ProtoReflect.Descriptor instead.
+func (*OfflineReadinessRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{11}
+}
+
+// OfflineReadinessResponse is what would work without the network.
+type OfflineReadinessResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Each capability once, in the order of the enum.
+	Capabilities []*CapabilityReadiness `protobuf:"bytes,1,rep,name=capabilities,proto3" json:"capabilities,omitempty"`
+	// When this was found, by the best clock that the terminal has: milliseconds since 1970-01-01T00:00:00Z. Unset means that
+	// nobody knows what time it is, and then no until_unix_ms is set either.
+	AsOfUnixMs    *int64 `protobuf:"varint,2,opt,name=as_of_unix_ms,json=asOfUnixMs,proto3,oneof" json:"as_of_unix_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OfflineReadinessResponse) Reset() {
+	*x = OfflineReadinessResponse{}
+	mi := &file_local_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OfflineReadinessResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OfflineReadinessResponse) ProtoMessage() {}
+
+func (x *OfflineReadinessResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OfflineReadinessResponse.ProtoReflect.Descriptor instead.
+func (*OfflineReadinessResponse) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *OfflineReadinessResponse) GetCapabilities() []*CapabilityReadiness {
+	if x != nil {
+		return x.Capabilities
+	}
+	return nil
+}
+
+func (x *OfflineReadinessResponse) GetAsOfUnixMs() int64 {
+	if x != nil && x.AsOfUnixMs != nil {
+		return *x.AsOfUnixMs
+	}
+	return 0
+}
+
+// CapabilityReadiness is whether one thing would work without the network.
+type CapabilityReadiness struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What. Always set.
+	Capability OfflineCapability `protobuf:"varint,1,opt,name=capability,proto3,enum=stampd.v1.OfflineCapability" json:"capability,omitempty"`
+	// The worst that its reasons come to. Always set.
+	Readiness Readiness `protobuf:"varint,2,opt,name=readiness,proto3,enum=stampd.v1.Readiness" json:"readiness,omitempty"`
+	// Why, the worst first. Never none.
+	Reasons []*ReadinessReason `protobuf:"bytes,3,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	// Until when it is known to stay so, the earliest of its reasons' times: milliseconds since 1970-01-01T00:00:00Z. Unset means
+	// unknown.
+	UntilUnixMs   *int64 `protobuf:"varint,4,opt,name=until_unix_ms,json=untilUnixMs,proto3,oneof" json:"until_unix_ms,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CapabilityReadiness) Reset() {
+	*x = CapabilityReadiness{}
+	mi := &file_local_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CapabilityReadiness) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CapabilityReadiness) ProtoMessage() {}
+
+func (x *CapabilityReadiness) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CapabilityReadiness.ProtoReflect.Descriptor instead.
+func (*CapabilityReadiness) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *CapabilityReadiness) GetCapability() OfflineCapability {
+	if x != nil {
+		return x.Capability
+	}
+	return OfflineCapability_OFFLINE_CAPABILITY_UNSPECIFIED
+}
+
+func (x *CapabilityReadiness) GetReadiness() Readiness {
+	if x != nil {
+		return x.Readiness
+	}
+	return Readiness_READINESS_UNSPECIFIED
+}
+
+func (x *CapabilityReadiness) GetReasons() []*ReadinessReason {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+func (x *CapabilityReadiness) GetUntilUnixMs() int64 {
+	if x != nil && x.UntilUnixMs != nil {
+		return *x.UntilUnixMs
+	}
+	return 0
+}
+
+// ReadinessReason is one thing that bears on a capability.
+type ReadinessReason struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What, for programs. Always set.
+	Code ReadinessCode `protobuf:"varint,1,opt,name=code,proto3,enum=stampd.v1.ReadinessCode" json:"code,omitempty"`
+	// What it alone comes to. Unspecified means unknown.
+	Readiness Readiness `protobuf:"varint,2,opt,name=readiness,proto3,enum=stampd.v1.Readiness" json:"readiness,omitempty"`
+	// What, for people. Always set.
+	Text string `protobuf:"bytes,3,opt,name=text,proto3" json:"text,omitempty"`
+	// What to do about it. Empty when it is as it should be.
+	Hint string `protobuf:"bytes,4,opt,name=hint,proto3" json:"hint,omitempty"`
+	// Until when it stays so, as far as can be told: milliseconds since 1970-01-01T00:00:00Z. Unset means unknown, or for ever.
+	UntilUnixMs *int64 `protobuf:"varint,5,opt,name=until_unix_ms,json=untilUnixMs,proto3,oneof" json:"until_unix_ms,omitempty"`
+	// How much is left: payments for QUEUE_ROOM and LIMIT_COUNT, minor units of the currency for LIMIT_TOTAL, seconds for LIMIT_AGE
+	// and BATTERY, rewards for LEASES. Range: >= 0. Unset means unknown, or that nothing is counted.
+	Left *int64 `protobuf:"varint,6,opt,name=left,proto3,oneof" json:"left,omitempty"`
+	// The currency of a LIMIT_TOTAL, as of ISO 4217. Else empty.
+	Currency      string `protobuf:"bytes,7,opt,name=currency,proto3" json:"currency,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReadinessReason) Reset() {
+	*x = ReadinessReason{}
+	mi := &file_local_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReadinessReason) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReadinessReason) ProtoMessage() {}
+
+func (x *ReadinessReason) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReadinessReason.ProtoReflect.Descriptor instead.
+func (*ReadinessReason) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ReadinessReason) GetCode() ReadinessCode {
+	if x != nil {
+		return x.Code
+	}
+	return ReadinessCode_READINESS_CODE_UNSPECIFIED
+}
+
+func (x *ReadinessReason) GetReadiness() Readiness {
+	if x != nil {
+		return x.Readiness
+	}
+	return Readiness_READINESS_UNSPECIFIED
+}
+
+func (x *ReadinessReason) GetText() string {
+	if x != nil {
+		return x.Text
+	}
+	return ""
+}
+
+func (x *ReadinessReason) GetHint() string {
+	if x != nil {
+		return x.Hint
+	}
+	return ""
+}
+
+func (x *ReadinessReason) GetUntilUnixMs() int64 {
+	if x != nil && x.UntilUnixMs != nil {
+		return *x.UntilUnixMs
+	}
+	return 0
+}
+
+func (x *ReadinessReason) GetLeft() int64 {
+	if x != nil && x.Left != nil {
+		return *x.Left
+	}
+	return 0
+}
+
+func (x *ReadinessReason) GetCurrency() string {
+	if x != nil {
+		return x.Currency
+	}
+	return ""
+}
+
 // StatusRequest asks how the agent is.
 type StatusRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1035,7 +1526,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_local_proto_msgTypes[11]
+	mi := &file_local_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1047,7 +1538,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[11]
+	mi := &file_local_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1060,7 +1551,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{11}
+	return file_local_proto_rawDescGZIP(), []int{15}
 }
 
 // StatusResponse is how the agent is.
@@ -1096,7 +1587,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_local_proto_msgTypes[12]
+	mi := &file_local_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1108,7 +1599,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[12]
+	mi := &file_local_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1121,7 +1612,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{12}
+	return file_local_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *StatusResponse) GetVersion() string {
@@ -1226,7 +1717,7 @@ type NetworkStatus struct {
 
 func (x *NetworkStatus) Reset() {
 	*x = NetworkStatus{}
-	mi := &file_local_proto_msgTypes[13]
+	mi := &file_local_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1238,7 +1729,7 @@ func (x *NetworkStatus) String() string {
 func (*NetworkStatus) ProtoMessage() {}
 
 func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[13]
+	mi := &file_local_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1251,7 +1742,7 @@ func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NetworkStatus.ProtoReflect.Descriptor instead.
 func (*NetworkStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{13}
+	return file_local_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *NetworkStatus) GetLinks() *LinkList {
@@ -1293,7 +1784,7 @@ type LinkList struct {
 
 func (x *LinkList) Reset() {
 	*x = LinkList{}
-	mi := &file_local_proto_msgTypes[14]
+	mi := &file_local_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1305,7 +1796,7 @@ func (x *LinkList) String() string {
 func (*LinkList) ProtoMessage() {}
 
 func (x *LinkList) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[14]
+	mi := &file_local_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1318,7 +1809,7 @@ func (x *LinkList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkList.ProtoReflect.Descriptor instead.
 func (*LinkList) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{14}
+	return file_local_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *LinkList) GetLinks() []*LinkStatus {
@@ -1354,7 +1845,7 @@ type LinkStatus struct {
 
 func (x *LinkStatus) Reset() {
 	*x = LinkStatus{}
-	mi := &file_local_proto_msgTypes[15]
+	mi := &file_local_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1366,7 +1857,7 @@ func (x *LinkStatus) String() string {
 func (*LinkStatus) ProtoMessage() {}
 
 func (x *LinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[15]
+	mi := &file_local_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1379,7 +1870,7 @@ func (x *LinkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkStatus.ProtoReflect.Descriptor instead.
 func (*LinkStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{15}
+	return file_local_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *LinkStatus) GetName() string {
@@ -1442,7 +1933,7 @@ type RouteList struct {
 
 func (x *RouteList) Reset() {
 	*x = RouteList{}
-	mi := &file_local_proto_msgTypes[16]
+	mi := &file_local_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1454,7 +1945,7 @@ func (x *RouteList) String() string {
 func (*RouteList) ProtoMessage() {}
 
 func (x *RouteList) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[16]
+	mi := &file_local_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1467,7 +1958,7 @@ func (x *RouteList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteList.ProtoReflect.Descriptor instead.
 func (*RouteList) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{16}
+	return file_local_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *RouteList) GetRoutes() []*DefaultRoute {
@@ -1492,7 +1983,7 @@ type DefaultRoute struct {
 
 func (x *DefaultRoute) Reset() {
 	*x = DefaultRoute{}
-	mi := &file_local_proto_msgTypes[17]
+	mi := &file_local_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +1995,7 @@ func (x *DefaultRoute) String() string {
 func (*DefaultRoute) ProtoMessage() {}
 
 func (x *DefaultRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[17]
+	mi := &file_local_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +2008,7 @@ func (x *DefaultRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DefaultRoute.ProtoReflect.Descriptor instead.
 func (*DefaultRoute) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{17}
+	return file_local_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DefaultRoute) GetInterface() string {
@@ -1555,7 +2046,7 @@ type NameServers struct {
 
 func (x *NameServers) Reset() {
 	*x = NameServers{}
-	mi := &file_local_proto_msgTypes[18]
+	mi := &file_local_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1567,7 +2058,7 @@ func (x *NameServers) String() string {
 func (*NameServers) ProtoMessage() {}
 
 func (x *NameServers) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[18]
+	mi := &file_local_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1580,7 +2071,7 @@ func (x *NameServers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameServers.ProtoReflect.Descriptor instead.
 func (*NameServers) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{18}
+	return file_local_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *NameServers) GetAddresses() []string {
@@ -1616,7 +2107,7 @@ type CertificateStatus struct {
 
 func (x *CertificateStatus) Reset() {
 	*x = CertificateStatus{}
-	mi := &file_local_proto_msgTypes[19]
+	mi := &file_local_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1628,7 +2119,7 @@ func (x *CertificateStatus) String() string {
 func (*CertificateStatus) ProtoMessage() {}
 
 func (x *CertificateStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[19]
+	mi := &file_local_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1641,7 +2132,7 @@ func (x *CertificateStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificateStatus.ProtoReflect.Descriptor instead.
 func (*CertificateStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{19}
+	return file_local_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CertificateStatus) GetState() CertificateState {
@@ -1735,7 +2226,7 @@ type UplinkStatus struct {
 
 func (x *UplinkStatus) Reset() {
 	*x = UplinkStatus{}
-	mi := &file_local_proto_msgTypes[20]
+	mi := &file_local_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1747,7 +2238,7 @@ func (x *UplinkStatus) String() string {
 func (*UplinkStatus) ProtoMessage() {}
 
 func (x *UplinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[20]
+	mi := &file_local_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1760,7 +2251,7 @@ func (x *UplinkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UplinkStatus.ProtoReflect.Descriptor instead.
 func (*UplinkStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{20}
+	return file_local_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UplinkStatus) GetState() UplinkState {
@@ -1925,7 +2416,7 @@ type TrafficDay struct {
 
 func (x *TrafficDay) Reset() {
 	*x = TrafficDay{}
-	mi := &file_local_proto_msgTypes[21]
+	mi := &file_local_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1937,7 +2428,7 @@ func (x *TrafficDay) String() string {
 func (*TrafficDay) ProtoMessage() {}
 
 func (x *TrafficDay) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[21]
+	mi := &file_local_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1950,7 +2441,7 @@ func (x *TrafficDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrafficDay.ProtoReflect.Descriptor instead.
 func (*TrafficDay) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{21}
+	return file_local_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *TrafficDay) GetDate() string {
@@ -1985,7 +2476,7 @@ type TrafficDays struct {
 
 func (x *TrafficDays) Reset() {
 	*x = TrafficDays{}
-	mi := &file_local_proto_msgTypes[22]
+	mi := &file_local_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1997,7 +2488,7 @@ func (x *TrafficDays) String() string {
 func (*TrafficDays) ProtoMessage() {}
 
 func (x *TrafficDays) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[22]
+	mi := &file_local_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2010,7 +2501,7 @@ func (x *TrafficDays) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrafficDays.ProtoReflect.Descriptor instead.
 func (*TrafficDays) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{22}
+	return file_local_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *TrafficDays) GetDays() []*TrafficDay {
@@ -2041,7 +2532,7 @@ type LaneStatus struct {
 
 func (x *LaneStatus) Reset() {
 	*x = LaneStatus{}
-	mi := &file_local_proto_msgTypes[23]
+	mi := &file_local_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2053,7 +2544,7 @@ func (x *LaneStatus) String() string {
 func (*LaneStatus) ProtoMessage() {}
 
 func (x *LaneStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[23]
+	mi := &file_local_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2066,7 +2557,7 @@ func (x *LaneStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaneStatus.ProtoReflect.Descriptor instead.
 func (*LaneStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{23}
+	return file_local_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *LaneStatus) GetLane() Lane {
@@ -2132,7 +2623,7 @@ type QueueStatus struct {
 
 func (x *QueueStatus) Reset() {
 	*x = QueueStatus{}
-	mi := &file_local_proto_msgTypes[24]
+	mi := &file_local_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2144,7 +2635,7 @@ func (x *QueueStatus) String() string {
 func (*QueueStatus) ProtoMessage() {}
 
 func (x *QueueStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[24]
+	mi := &file_local_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2157,7 +2648,7 @@ func (x *QueueStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueStatus.ProtoReflect.Descriptor instead.
 func (*QueueStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{24}
+	return file_local_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *QueueStatus) GetPath() string {
@@ -2219,7 +2710,7 @@ type PartStatus struct {
 
 func (x *PartStatus) Reset() {
 	*x = PartStatus{}
-	mi := &file_local_proto_msgTypes[25]
+	mi := &file_local_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2231,7 +2722,7 @@ func (x *PartStatus) String() string {
 func (*PartStatus) ProtoMessage() {}
 
 func (x *PartStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[25]
+	mi := &file_local_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2244,7 +2735,7 @@ func (x *PartStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartStatus.ProtoReflect.Descriptor instead.
 func (*PartStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{25}
+	return file_local_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *PartStatus) GetPart() string {
@@ -2286,7 +2777,7 @@ type WatchStatusRequest struct {
 
 func (x *WatchStatusRequest) Reset() {
 	*x = WatchStatusRequest{}
-	mi := &file_local_proto_msgTypes[26]
+	mi := &file_local_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2298,7 +2789,7 @@ func (x *WatchStatusRequest) String() string {
 func (*WatchStatusRequest) ProtoMessage() {}
 
 func (x *WatchStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[26]
+	mi := &file_local_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2311,7 +2802,7 @@ func (x *WatchStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchStatusRequest.ProtoReflect.Descriptor instead.
 func (*WatchStatusRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{26}
+	return file_local_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *WatchStatusRequest) GetEverySeconds() uint32 {
@@ -2344,7 +2835,7 @@ type WatchStatusResponse struct {
 
 func (x *WatchStatusResponse) Reset() {
 	*x = WatchStatusResponse{}
-	mi := &file_local_proto_msgTypes[27]
+	mi := &file_local_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2356,7 +2847,7 @@ func (x *WatchStatusResponse) String() string {
 func (*WatchStatusResponse) ProtoMessage() {}
 
 func (x *WatchStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[27]
+	mi := &file_local_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2369,7 +2860,7 @@ func (x *WatchStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchStatusResponse.ProtoReflect.Descriptor instead.
 func (*WatchStatusResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{27}
+	return file_local_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *WatchStatusResponse) GetUplink() UplinkState {
@@ -2434,7 +2925,7 @@ type Backlog struct {
 
 func (x *Backlog) Reset() {
 	*x = Backlog{}
-	mi := &file_local_proto_msgTypes[28]
+	mi := &file_local_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2446,7 +2937,7 @@ func (x *Backlog) String() string {
 func (*Backlog) ProtoMessage() {}
 
 func (x *Backlog) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[28]
+	mi := &file_local_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2459,7 +2950,7 @@ func (x *Backlog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Backlog.ProtoReflect.Descriptor instead.
 func (*Backlog) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{28}
+	return file_local_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *Backlog) GetRecords() uint64 {
@@ -2491,7 +2982,7 @@ type StatusAlarm struct {
 
 func (x *StatusAlarm) Reset() {
 	*x = StatusAlarm{}
-	mi := &file_local_proto_msgTypes[29]
+	mi := &file_local_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2503,7 +2994,7 @@ func (x *StatusAlarm) String() string {
 func (*StatusAlarm) ProtoMessage() {}
 
 func (x *StatusAlarm) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[29]
+	mi := &file_local_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2516,7 +3007,7 @@ func (x *StatusAlarm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusAlarm.ProtoReflect.Descriptor instead.
 func (*StatusAlarm) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{29}
+	return file_local_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *StatusAlarm) GetKind() StatusAlarmKind {
@@ -2551,7 +3042,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_local_proto_msgTypes[30]
+	mi := &file_local_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2563,7 +3054,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[30]
+	mi := &file_local_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2576,7 +3067,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{30}
+	return file_local_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *FlushRequest) GetWaitMs() uint32 {
@@ -2599,7 +3090,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_local_proto_msgTypes[31]
+	mi := &file_local_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2611,7 +3102,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[31]
+	mi := &file_local_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2624,7 +3115,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{31}
+	return file_local_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *FlushResponse) GetWaiting() uint64 {
@@ -2650,7 +3141,7 @@ type ListQueueRequest struct {
 
 func (x *ListQueueRequest) Reset() {
 	*x = ListQueueRequest{}
-	mi := &file_local_proto_msgTypes[32]
+	mi := &file_local_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2662,7 +3153,7 @@ func (x *ListQueueRequest) String() string {
 func (*ListQueueRequest) ProtoMessage() {}
 
 func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[32]
+	mi := &file_local_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2675,7 +3166,7 @@ func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueRequest.ProtoReflect.Descriptor instead.
 func (*ListQueueRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{32}
+	return file_local_proto_rawDescGZIP(), []int{36}
 }
 
 // ListQueueResponse is what the queue holds.
@@ -2697,7 +3188,7 @@ type ListQueueResponse struct {
 
 func (x *ListQueueResponse) Reset() {
 	*x = ListQueueResponse{}
-	mi := &file_local_proto_msgTypes[33]
+	mi := &file_local_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2709,7 +3200,7 @@ func (x *ListQueueResponse) String() string {
 func (*ListQueueResponse) ProtoMessage() {}
 
 func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[33]
+	mi := &file_local_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2722,7 +3213,7 @@ func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueResponse.ProtoReflect.Descriptor instead.
 func (*ListQueueResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{33}
+	return file_local_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ListQueueResponse) GetTerminalId() string {
@@ -2781,7 +3272,7 @@ type QueueFile struct {
 
 func (x *QueueFile) Reset() {
 	*x = QueueFile{}
-	mi := &file_local_proto_msgTypes[34]
+	mi := &file_local_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2793,7 +3284,7 @@ func (x *QueueFile) String() string {
 func (*QueueFile) ProtoMessage() {}
 
 func (x *QueueFile) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[34]
+	mi := &file_local_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2806,7 +3297,7 @@ func (x *QueueFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueFile.ProtoReflect.Descriptor instead.
 func (*QueueFile) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{34}
+	return file_local_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *QueueFile) GetPath() string {
@@ -2879,7 +3370,7 @@ type QueueLane struct {
 
 func (x *QueueLane) Reset() {
 	*x = QueueLane{}
-	mi := &file_local_proto_msgTypes[35]
+	mi := &file_local_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2891,7 +3382,7 @@ func (x *QueueLane) String() string {
 func (*QueueLane) ProtoMessage() {}
 
 func (x *QueueLane) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[35]
+	mi := &file_local_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2904,7 +3395,7 @@ func (x *QueueLane) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueLane.ProtoReflect.Descriptor instead.
 func (*QueueLane) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{35}
+	return file_local_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *QueueLane) GetLane() Lane {
@@ -2983,7 +3474,7 @@ type SetAsideFile struct {
 
 func (x *SetAsideFile) Reset() {
 	*x = SetAsideFile{}
-	mi := &file_local_proto_msgTypes[36]
+	mi := &file_local_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2995,7 +3486,7 @@ func (x *SetAsideFile) String() string {
 func (*SetAsideFile) ProtoMessage() {}
 
 func (x *SetAsideFile) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[36]
+	mi := &file_local_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3008,7 +3499,7 @@ func (x *SetAsideFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetAsideFile.ProtoReflect.Descriptor instead.
 func (*SetAsideFile) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{36}
+	return file_local_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *SetAsideFile) GetPath() string {
@@ -3037,14 +3528,16 @@ type ReadQueueRequest struct {
 	// How many records at most. Range: 1 to 1,000; 0 means 100. A page ends early when it has 256 KiB.
 	MaxRecords uint32 `protobuf:"varint,4,opt,name=max_records,json=maxRecords,proto3" json:"max_records,omitempty"`
 	// Whether to read the quarantine.
-	Quarantine    bool `protobuf:"varint,5,opt,name=quarantine,proto3" json:"quarantine,omitempty"`
+	Quarantine bool `protobuf:"varint,5,opt,name=quarantine,proto3" json:"quarantine,omitempty"`
+	// Whether to say why each record is still there.
+	Explain       bool `protobuf:"varint,6,opt,name=explain,proto3" json:"explain,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReadQueueRequest) Reset() {
 	*x = ReadQueueRequest{}
-	mi := &file_local_proto_msgTypes[37]
+	mi := &file_local_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3056,7 +3549,7 @@ func (x *ReadQueueRequest) String() string {
 func (*ReadQueueRequest) ProtoMessage() {}
 
 func (x *ReadQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[37]
+	mi := &file_local_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3069,7 +3562,7 @@ func (x *ReadQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadQueueRequest.ProtoReflect.Descriptor instead.
 func (*ReadQueueRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{37}
+	return file_local_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ReadQueueRequest) GetLane() Lane {
@@ -3107,6 +3600,13 @@ func (x *ReadQueueRequest) GetQuarantine() bool {
 	return false
 }
 
+func (x *ReadQueueRequest) GetExplain() bool {
+	if x != nil {
+		return x.Explain
+	}
+	return false
+}
+
 // ReadQueueResponse is a page. When it is empty, there are no more.
 type ReadQueueResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3118,7 +3618,7 @@ type ReadQueueResponse struct {
 
 func (x *ReadQueueResponse) Reset() {
 	*x = ReadQueueResponse{}
-	mi := &file_local_proto_msgTypes[38]
+	mi := &file_local_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3130,7 +3630,7 @@ func (x *ReadQueueResponse) String() string {
 func (*ReadQueueResponse) ProtoMessage() {}
 
 func (x *ReadQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[38]
+	mi := &file_local_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3143,7 +3643,7 @@ func (x *ReadQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadQueueResponse.ProtoReflect.Descriptor instead.
 func (*ReadQueueResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{38}
+	return file_local_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ReadQueueResponse) GetRecords() []*QueueRecord {
@@ -3172,14 +3672,16 @@ type QueueRecord struct {
 	// Why they can't be opened. Empty when payload is set.
 	Problem string `protobuf:"bytes,7,opt,name=problem,proto3" json:"problem,omitempty"`
 	// Why the backend refused it. Unspecified for a record that is not in quarantine.
-	Reason        RejectReason `protobuf:"varint,8,opt,name=reason,proto3,enum=stampd.v1.RejectReason" json:"reason,omitempty"`
+	Reason RejectReason `protobuf:"varint,8,opt,name=reason,proto3,enum=stampd.v1.RejectReason" json:"reason,omitempty"`
+	// Why it is still there. Unset unless it was asked for; what is exported never has it.
+	Stay          *RecordStay `protobuf:"bytes,9,opt,name=stay,proto3" json:"stay,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *QueueRecord) Reset() {
 	*x = QueueRecord{}
-	mi := &file_local_proto_msgTypes[39]
+	mi := &file_local_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3191,7 +3693,7 @@ func (x *QueueRecord) String() string {
 func (*QueueRecord) ProtoMessage() {}
 
 func (x *QueueRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[39]
+	mi := &file_local_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3204,7 +3706,7 @@ func (x *QueueRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueRecord.ProtoReflect.Descriptor instead.
 func (*QueueRecord) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{39}
+	return file_local_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *QueueRecord) GetLane() Lane {
@@ -3263,6 +3765,95 @@ func (x *QueueRecord) GetReason() RejectReason {
 	return RejectReason_REJECT_REASON_UNSPECIFIED
 }
 
+func (x *QueueRecord) GetStay() *RecordStay {
+	if x != nil {
+		return x.Stay
+	}
+	return nil
+}
+
+// RecordStay is why a record is in the queue and what becomes of it, in words for people.
+type RecordStay struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How long ago it was made. Milliseconds, >= 0. Unset means unknown.
+	WaitingMs *int64 `protobuf:"varint,1,opt,name=waiting_ms,json=waitingMs,proto3,oneof" json:"waiting_ms,omitempty"`
+	// Why it is there. Always set.
+	Why string `protobuf:"bytes,2,opt,name=why,proto3" json:"why,omitempty"`
+	// When it is tried next. Always set.
+	Next string `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"`
+	// What happens to it in time. Always set.
+	Deadline string `protobuf:"bytes,4,opt,name=deadline,proto3" json:"deadline,omitempty"`
+	// When its deadline is: milliseconds since 1970-01-01T00:00:00Z. Unset means unknown, or that it has none.
+	DeadlineUnixMs *int64 `protobuf:"varint,5,opt,name=deadline_unix_ms,json=deadlineUnixMs,proto3,oneof" json:"deadline_unix_ms,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *RecordStay) Reset() {
+	*x = RecordStay{}
+	mi := &file_local_proto_msgTypes[44]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RecordStay) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RecordStay) ProtoMessage() {}
+
+func (x *RecordStay) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[44]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RecordStay.ProtoReflect.Descriptor instead.
+func (*RecordStay) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{44}
+}
+
+func (x *RecordStay) GetWaitingMs() int64 {
+	if x != nil && x.WaitingMs != nil {
+		return *x.WaitingMs
+	}
+	return 0
+}
+
+func (x *RecordStay) GetWhy() string {
+	if x != nil {
+		return x.Why
+	}
+	return ""
+}
+
+func (x *RecordStay) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
+func (x *RecordStay) GetDeadline() string {
+	if x != nil {
+		return x.Deadline
+	}
+	return ""
+}
+
+func (x *RecordStay) GetDeadlineUnixMs() int64 {
+	if x != nil && x.DeadlineUnixMs != nil {
+		return *x.DeadlineUnixMs
+	}
+	return 0
+}
+
 // ErrorDetail is attached to every error of LocalService.
 type ErrorDetail struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -3278,7 +3869,7 @@ type ErrorDetail struct {
 
 func (x *ErrorDetail) Reset() {
 	*x = ErrorDetail{}
-	mi := &file_local_proto_msgTypes[40]
+	mi := &file_local_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3290,7 +3881,7 @@ func (x *ErrorDetail) String() string {
 func (*ErrorDetail) ProtoMessage() {}
 
 func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[40]
+	mi := &file_local_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3303,7 +3894,7 @@ func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorDetail.ProtoReflect.Descriptor instead.
 func (*ErrorDetail) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{40}
+	return file_local_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *ErrorDetail) GetReason() string {
@@ -3387,7 +3978,31 @@ const file_local_proto_rawDesc = "" +
 	"\x10_crashed_unix_ms\"a\n" +
 	"\x1cReportAppPerformanceResponse\x12\x1c\n" +
 	"\tduplicate\x18\x01 \x01(\bR\tduplicate\x12#\n" +
-	"\rreason_masked\x18\x02 \x01(\bR\freasonMasked\"\x0f\n" +
+	"\rreason_masked\x18\x02 \x01(\bR\freasonMasked\"\x19\n" +
+	"\x17OfflineReadinessRequest\"\x98\x01\n" +
+	"\x18OfflineReadinessResponse\x12B\n" +
+	"\fcapabilities\x18\x01 \x03(\v2\x1e.stampd.v1.CapabilityReadinessR\fcapabilities\x12&\n" +
+	"\ras_of_unix_ms\x18\x02 \x01(\x03H\x00R\n" +
+	"asOfUnixMs\x88\x01\x01B\x10\n" +
+	"\x0e_as_of_unix_ms\"\xf8\x01\n" +
+	"\x13CapabilityReadiness\x12<\n" +
+	"\n" +
+	"capability\x18\x01 \x01(\x0e2\x1c.stampd.v1.OfflineCapabilityR\n" +
+	"capability\x122\n" +
+	"\treadiness\x18\x02 \x01(\x0e2\x14.stampd.v1.ReadinessR\treadiness\x124\n" +
+	"\areasons\x18\x03 \x03(\v2\x1a.stampd.v1.ReadinessReasonR\areasons\x12'\n" +
+	"\runtil_unix_ms\x18\x04 \x01(\x03H\x00R\vuntilUnixMs\x88\x01\x01B\x10\n" +
+	"\x0e_until_unix_ms\"\x94\x02\n" +
+	"\x0fReadinessReason\x12,\n" +
+	"\x04code\x18\x01 \x01(\x0e2\x18.stampd.v1.ReadinessCodeR\x04code\x122\n" +
+	"\treadiness\x18\x02 \x01(\x0e2\x14.stampd.v1.ReadinessR\treadiness\x12\x12\n" +
+	"\x04text\x18\x03 \x01(\tR\x04text\x12\x12\n" +
+	"\x04hint\x18\x04 \x01(\tR\x04hint\x12'\n" +
+	"\runtil_unix_ms\x18\x05 \x01(\x03H\x00R\vuntilUnixMs\x88\x01\x01\x12\x17\n" +
+	"\x04left\x18\x06 \x01(\x03H\x01R\x04left\x88\x01\x01\x12\x1a\n" +
+	"\bcurrency\x18\a \x01(\tR\bcurrencyB\x10\n" +
+	"\x0e_until_unix_msB\a\n" +
+	"\x05_left\"\x0f\n" +
 	"\rStatusRequest\"\x9b\x04\n" +
 	"\x0eStatusResponse\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\tR\aversion\x12\x1f\n" +
@@ -3569,7 +4184,7 @@ const file_local_proto_rawDesc = "" +
 	"\fSetAsideFile\x12\x12\n" +
 	"\x04path\x18\x01 \x01(\tR\x04path\x12\x1d\n" +
 	"\n" +
-	"size_bytes\x18\x02 \x01(\x04R\tsizeBytes\"\xa2\x01\n" +
+	"size_bytes\x18\x02 \x01(\x04R\tsizeBytes\"\xbc\x01\n" +
 	"\x10ReadQueueRequest\x12#\n" +
 	"\x04lane\x18\x01 \x01(\x0e2\x0f.stampd.v1.LaneR\x04lane\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x12\n" +
@@ -3578,9 +4193,10 @@ const file_local_proto_rawDesc = "" +
 	"maxRecords\x12\x1e\n" +
 	"\n" +
 	"quarantine\x18\x05 \x01(\bR\n" +
-	"quarantine\"E\n" +
+	"quarantine\x12\x18\n" +
+	"\aexplain\x18\x06 \x01(\bR\aexplain\"E\n" +
 	"\x11ReadQueueResponse\x120\n" +
-	"\arecords\x18\x01 \x03(\v2\x16.stampd.v1.QueueRecordR\arecords\"\xfe\x01\n" +
+	"\arecords\x18\x01 \x03(\v2\x16.stampd.v1.QueueRecordR\arecords\"\xa9\x02\n" +
 	"\vQueueRecord\x12#\n" +
 	"\x04lane\x18\x01 \x01(\x0e2\x0f.stampd.v1.LaneR\x04lane\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\tR\x05epoch\x12\x10\n" +
@@ -3589,13 +4205,51 @@ const file_local_proto_rawDesc = "" +
 	"\x05chain\x18\x05 \x01(\fR\x05chain\x12\x16\n" +
 	"\x06sealed\x18\x06 \x01(\fR\x06sealed\x12\x18\n" +
 	"\aproblem\x18\a \x01(\tR\aproblem\x12/\n" +
-	"\x06reason\x18\b \x01(\x0e2\x17.stampd.v1.RejectReasonR\x06reasonB\n" +
+	"\x06reason\x18\b \x01(\x0e2\x17.stampd.v1.RejectReasonR\x06reason\x12)\n" +
+	"\x04stay\x18\t \x01(\v2\x15.stampd.v1.RecordStayR\x04stayB\n" +
 	"\n" +
-	"\b_payload\"O\n" +
+	"\b_payload\"\xc5\x01\n" +
+	"\n" +
+	"RecordStay\x12\"\n" +
+	"\n" +
+	"waiting_ms\x18\x01 \x01(\x03H\x00R\twaitingMs\x88\x01\x01\x12\x10\n" +
+	"\x03why\x18\x02 \x01(\tR\x03why\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\tR\x04next\x12\x1a\n" +
+	"\bdeadline\x18\x04 \x01(\tR\bdeadline\x12-\n" +
+	"\x10deadline_unix_ms\x18\x05 \x01(\x03H\x01R\x0edeadlineUnixMs\x88\x01\x01B\r\n" +
+	"\v_waiting_msB\x13\n" +
+	"\x11_deadline_unix_ms\"O\n" +
 	"\vErrorDetail\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x12\n" +
-	"\x04hint\x18\x03 \x01(\tR\x04hint*g\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint*\x9a\x01\n" +
+	"\x11OfflineCapability\x12\"\n" +
+	"\x1eOFFLINE_CAPABILITY_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bOFFLINE_CAPABILITY_PAYMENTS\x10\x01\x12\x1d\n" +
+	"\x19OFFLINE_CAPABILITY_STAMPS\x10\x02\x12!\n" +
+	"\x1dOFFLINE_CAPABILITY_REDEMPTION\x10\x03*l\n" +
+	"\tReadiness\x12\x19\n" +
+	"\x15READINESS_UNSPECIFIED\x10\x00\x12\x17\n" +
+	"\x13READINESS_NOT_READY\x10\x01\x12\x16\n" +
+	"\x12READINESS_DEGRADED\x10\x02\x12\x13\n" +
+	"\x0fREADINESS_READY\x10\x03*\xc9\x03\n" +
+	"\rReadinessCode\x12\x1e\n" +
+	"\x1aREADINESS_CODE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14READINESS_CODE_QUEUE\x10\x01\x12\x1d\n" +
+	"\x19READINESS_CODE_QUEUE_ROOM\x10\x02\x12\x1c\n" +
+	"\x18READINESS_CODE_QUEUE_KEY\x10\x03\x12\x1e\n" +
+	"\x1aREADINESS_CODE_LIMIT_COUNT\x10\x04\x12\x1e\n" +
+	"\x1aREADINESS_CODE_LIMIT_TOTAL\x10\x05\x12\x1c\n" +
+	"\x18READINESS_CODE_LIMIT_AGE\x10\x06\x12\x19\n" +
+	"\x15READINESS_CODE_LIMITS\x10\a\x12\x18\n" +
+	"\x14READINESS_CODE_CLOCK\x10\b\x12\x1a\n" +
+	"\x16READINESS_CODE_BATTERY\x10\t\x12\x1e\n" +
+	"\x1aREADINESS_CODE_CERTIFICATE\x10\n" +
+	"\x12\x1a\n" +
+	"\x16READINESS_CODE_BACKEND\x10\v\x12\x1d\n" +
+	"\x19READINESS_CODE_MEMBER_KEY\x10\f\x12\x1c\n" +
+	"\x18READINESS_CODE_PROGRAMME\x10\r\x12\x19\n" +
+	"\x15READINESS_CODE_LEASES\x10\x0e*g\n" +
 	"\tLinkState\x12\x1a\n" +
 	"\x16LINK_STATE_UNSPECIFIED\x10\x00\x12\x11\n" +
 	"\rLINK_STATE_UP\x10\x01\x12\x13\n" +
@@ -3611,19 +4265,22 @@ const file_local_proto_rawDesc = "" +
 	"\rTelemetryHold\x12\x1e\n" +
 	"\x1aTELEMETRY_HOLD_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15TELEMETRY_HOLD_WINDOW\x10\x01\x12\x18\n" +
-	"\x14TELEMETRY_HOLD_LIMIT\x10\x02*\xdf\x01\n" +
+	"\x14TELEMETRY_HOLD_LIMIT\x10\x02*\xad\x02\n" +
 	"\x0fStatusAlarmKind\x12!\n" +
 	"\x1dSTATUS_ALARM_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17STATUS_ALARM_KIND_QUEUE\x10\x01\x12 \n" +
 	"\x1cSTATUS_ALARM_KIND_QUARANTINE\x10\x02\x12!\n" +
 	"\x1dSTATUS_ALARM_KIND_CERTIFICATE\x10\x03\x12%\n" +
 	"!STATUS_ALARM_KIND_CARDHOLDER_DATA\x10\x04\x12 \n" +
-	"\x1cSTATUS_ALARM_KIND_MEMBER_KEY\x10\x052\xca\x05\n" +
+	"\x1cSTATUS_ALARM_KIND_MEMBER_KEY\x10\x05\x12'\n" +
+	"#STATUS_ALARM_KIND_OFFLINE_READINESS\x10\x06\x12#\n" +
+	"\x1fSTATUS_ALARM_KIND_PAYMENT_LIMIT\x10\a2\xac\x06\n" +
 	"\fLocalService\x12R\n" +
 	"\rRecordPayment\x12\x1f.stampd.v1.RecordPaymentRequest\x1a .stampd.v1.RecordPaymentResponse\x12L\n" +
 	"\vAwardStamps\x12\x1d.stampd.v1.AwardStampsRequest\x1a\x1e.stampd.v1.AwardStampsResponse\x12E\n" +
 	"\aGetCard\x12\x19.stampd.v1.GetCardRequest\x1a\x1a.stampd.v1.GetCardResponse\"\x03\x90\x02\x01\x12g\n" +
-	"\x14ReportAppPerformance\x12&.stampd.v1.ReportAppPerformanceRequest\x1a'.stampd.v1.ReportAppPerformanceResponse\x12B\n" +
+	"\x14ReportAppPerformance\x12&.stampd.v1.ReportAppPerformanceRequest\x1a'.stampd.v1.ReportAppPerformanceResponse\x12`\n" +
+	"\x10OfflineReadiness\x12\".stampd.v1.OfflineReadinessRequest\x1a#.stampd.v1.OfflineReadinessResponse\"\x03\x90\x02\x01\x12B\n" +
 	"\x06Status\x12\x18.stampd.v1.StatusRequest\x1a\x19.stampd.v1.StatusResponse\"\x03\x90\x02\x01\x12N\n" +
 	"\vWatchStatus\x12\x1d.stampd.v1.WatchStatusRequest\x1a\x1e.stampd.v1.WatchStatusResponse0\x01\x12:\n" +
 	"\x05Flush\x12\x17.stampd.v1.FlushRequest\x1a\x18.stampd.v1.FlushResponse\x12K\n" +
@@ -3642,133 +4299,150 @@ func file_local_proto_rawDescGZIP() []byte {
 	return file_local_proto_rawDescData
 }
 
-var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
+var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
 var file_local_proto_goTypes = []any{
-	(LinkState)(0),                       // 0: stampd.v1.LinkState
-	(CertificateState)(0),                // 1: stampd.v1.CertificateState
-	(TelemetryHold)(0),                   // 2: stampd.v1.TelemetryHold
-	(StatusAlarmKind)(0),                 // 3: stampd.v1.StatusAlarmKind
-	(*RecordPaymentRequest)(nil),         // 4: stampd.v1.RecordPaymentRequest
-	(*RecordPaymentResponse)(nil),        // 5: stampd.v1.RecordPaymentResponse
-	(*AwardStampsRequest)(nil),           // 6: stampd.v1.AwardStampsRequest
-	(*AwardStampsResponse)(nil),          // 7: stampd.v1.AwardStampsResponse
-	(*GetCardRequest)(nil),               // 8: stampd.v1.GetCardRequest
-	(*GetCardResponse)(nil),              // 9: stampd.v1.GetCardResponse
-	(*Card)(nil),                         // 10: stampd.v1.Card
-	(*ReportAppPerformanceRequest)(nil),  // 11: stampd.v1.ReportAppPerformanceRequest
-	(*OperationReport)(nil),              // 12: stampd.v1.OperationReport
-	(*CrashReport)(nil),                  // 13: stampd.v1.CrashReport
-	(*ReportAppPerformanceResponse)(nil), // 14: stampd.v1.ReportAppPerformanceResponse
-	(*StatusRequest)(nil),                // 15: stampd.v1.StatusRequest
-	(*StatusResponse)(nil),               // 16: stampd.v1.StatusResponse
-	(*NetworkStatus)(nil),                // 17: stampd.v1.NetworkStatus
-	(*LinkList)(nil),                     // 18: stampd.v1.LinkList
-	(*LinkStatus)(nil),                   // 19: stampd.v1.LinkStatus
-	(*RouteList)(nil),                    // 20: stampd.v1.RouteList
-	(*DefaultRoute)(nil),                 // 21: stampd.v1.DefaultRoute
-	(*NameServers)(nil),                  // 22: stampd.v1.NameServers
-	(*CertificateStatus)(nil),            // 23: stampd.v1.CertificateStatus
-	(*UplinkStatus)(nil),                 // 24: stampd.v1.UplinkStatus
-	(*TrafficDay)(nil),                   // 25: stampd.v1.TrafficDay
-	(*TrafficDays)(nil),                  // 26: stampd.v1.TrafficDays
-	(*LaneStatus)(nil),                   // 27: stampd.v1.LaneStatus
-	(*QueueStatus)(nil),                  // 28: stampd.v1.QueueStatus
-	(*PartStatus)(nil),                   // 29: stampd.v1.PartStatus
-	(*WatchStatusRequest)(nil),           // 30: stampd.v1.WatchStatusRequest
-	(*WatchStatusResponse)(nil),          // 31: stampd.v1.WatchStatusResponse
-	(*Backlog)(nil),                      // 32: stampd.v1.Backlog
-	(*StatusAlarm)(nil),                  // 33: stampd.v1.StatusAlarm
-	(*FlushRequest)(nil),                 // 34: stampd.v1.FlushRequest
-	(*FlushResponse)(nil),                // 35: stampd.v1.FlushResponse
-	(*ListQueueRequest)(nil),             // 36: stampd.v1.ListQueueRequest
-	(*ListQueueResponse)(nil),            // 37: stampd.v1.ListQueueResponse
-	(*QueueFile)(nil),                    // 38: stampd.v1.QueueFile
-	(*QueueLane)(nil),                    // 39: stampd.v1.QueueLane
-	(*SetAsideFile)(nil),                 // 40: stampd.v1.SetAsideFile
-	(*ReadQueueRequest)(nil),             // 41: stampd.v1.ReadQueueRequest
-	(*ReadQueueResponse)(nil),            // 42: stampd.v1.ReadQueueResponse
-	(*QueueRecord)(nil),                  // 43: stampd.v1.QueueRecord
-	(*ErrorDetail)(nil),                  // 44: stampd.v1.ErrorDetail
-	(*Payment)(nil),                      // 45: stampd.v1.Payment
-	(AuthMode)(0),                        // 46: stampd.v1.AuthMode
-	(PaymentAnomaly)(0),                  // 47: stampd.v1.PaymentAnomaly
-	(*PaymentRisk)(nil),                  // 48: stampd.v1.PaymentRisk
-	(LinkKind)(0),                        // 49: stampd.v1.LinkKind
-	(UplinkState)(0),                     // 50: stampd.v1.UplinkState
-	(UplinkStage)(0),                     // 51: stampd.v1.UplinkStage
-	(*Traffic)(nil),                      // 52: stampd.v1.Traffic
-	(Lane)(0),                            // 53: stampd.v1.Lane
-	(RejectReason)(0),                    // 54: stampd.v1.RejectReason
+	(OfflineCapability)(0),               // 0: stampd.v1.OfflineCapability
+	(Readiness)(0),                       // 1: stampd.v1.Readiness
+	(ReadinessCode)(0),                   // 2: stampd.v1.ReadinessCode
+	(LinkState)(0),                       // 3: stampd.v1.LinkState
+	(CertificateState)(0),                // 4: stampd.v1.CertificateState
+	(TelemetryHold)(0),                   // 5: stampd.v1.TelemetryHold
+	(StatusAlarmKind)(0),                 // 6: stampd.v1.StatusAlarmKind
+	(*RecordPaymentRequest)(nil),         // 7: stampd.v1.RecordPaymentRequest
+	(*RecordPaymentResponse)(nil),        // 8: stampd.v1.RecordPaymentResponse
+	(*AwardStampsRequest)(nil),           // 9: stampd.v1.AwardStampsRequest
+	(*AwardStampsResponse)(nil),          // 10: stampd.v1.AwardStampsResponse
+	(*GetCardRequest)(nil),               // 11: stampd.v1.GetCardRequest
+	(*GetCardResponse)(nil),              // 12: stampd.v1.GetCardResponse
+	(*Card)(nil),                         // 13: stampd.v1.Card
+	(*ReportAppPerformanceRequest)(nil),  // 14: stampd.v1.ReportAppPerformanceRequest
+	(*OperationReport)(nil),              // 15: stampd.v1.OperationReport
+	(*CrashReport)(nil),                  // 16: stampd.v1.CrashReport
+	(*ReportAppPerformanceResponse)(nil), // 17: stampd.v1.ReportAppPerformanceResponse
+	(*OfflineReadinessRequest)(nil),      // 18: stampd.v1.OfflineReadinessRequest
+	(*OfflineReadinessResponse)(nil),     // 19: stampd.v1.OfflineReadinessResponse
+	(*CapabilityReadiness)(nil),          // 20: stampd.v1.CapabilityReadiness
+	(*ReadinessReason)(nil),              // 21: stampd.v1.ReadinessReason
+	(*StatusRequest)(nil),                // 22: stampd.v1.StatusRequest
+	(*StatusResponse)(nil),               // 23: stampd.v1.StatusResponse
+	(*NetworkStatus)(nil),                // 24: stampd.v1.NetworkStatus
+	(*LinkList)(nil),                     // 25: stampd.v1.LinkList
+	(*LinkStatus)(nil),                   // 26: stampd.v1.LinkStatus
+	(*RouteList)(nil),                    // 27: stampd.v1.RouteList
+	(*DefaultRoute)(nil),                 // 28: stampd.v1.DefaultRoute
+	(*NameServers)(nil),                  // 29: stampd.v1.NameServers
+	(*CertificateStatus)(nil),            // 30: stampd.v1.CertificateStatus
+	(*UplinkStatus)(nil),                 // 31: stampd.v1.UplinkStatus
+	(*TrafficDay)(nil),                   // 32: stampd.v1.TrafficDay
+	(*TrafficDays)(nil),                  // 33: stampd.v1.TrafficDays
+	(*LaneStatus)(nil),                   // 34: stampd.v1.LaneStatus
+	(*QueueStatus)(nil),                  // 35: stampd.v1.QueueStatus
+	(*PartStatus)(nil),                   // 36: stampd.v1.PartStatus
+	(*WatchStatusRequest)(nil),           // 37: stampd.v1.WatchStatusRequest
+	(*WatchStatusResponse)(nil),          // 38: stampd.v1.WatchStatusResponse
+	(*Backlog)(nil),                      // 39: stampd.v1.Backlog
+	(*StatusAlarm)(nil),                  // 40: stampd.v1.StatusAlarm
+	(*FlushRequest)(nil),                 // 41: stampd.v1.FlushRequest
+	(*FlushResponse)(nil),                // 42: stampd.v1.FlushResponse
+	(*ListQueueRequest)(nil),             // 43: stampd.v1.ListQueueRequest
+	(*ListQueueResponse)(nil),            // 44: stampd.v1.ListQueueResponse
+	(*QueueFile)(nil),                    // 45: stampd.v1.QueueFile
+	(*QueueLane)(nil),                    // 46: stampd.v1.QueueLane
+	(*SetAsideFile)(nil),                 // 47: stampd.v1.SetAsideFile
+	(*ReadQueueRequest)(nil),             // 48: stampd.v1.ReadQueueRequest
+	(*ReadQueueResponse)(nil),            // 49: stampd.v1.ReadQueueResponse
+	(*QueueRecord)(nil),                  // 50: stampd.v1.QueueRecord
+	(*RecordStay)(nil),                   // 51: stampd.v1.RecordStay
+	(*ErrorDetail)(nil),                  // 52: stampd.v1.ErrorDetail
+	(*Payment)(nil),                      // 53: stampd.v1.Payment
+	(AuthMode)(0),                        // 54: stampd.v1.AuthMode
+	(PaymentAnomaly)(0),                  // 55: stampd.v1.PaymentAnomaly
+	(*PaymentRisk)(nil),                  // 56: stampd.v1.PaymentRisk
+	(LinkKind)(0),                        // 57: stampd.v1.LinkKind
+	(UplinkState)(0),                     // 58: stampd.v1.UplinkState
+	(UplinkStage)(0),                     // 59: stampd.v1.UplinkStage
+	(*Traffic)(nil),                      // 60: stampd.v1.Traffic
+	(Lane)(0),                            // 61: stampd.v1.Lane
+	(RejectReason)(0),                    // 62: stampd.v1.RejectReason
 }
 var file_local_proto_depIdxs = []int32{
-	45, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
-	46, // 1: stampd.v1.RecordPaymentResponse.auth_mode:type_name -> stampd.v1.AuthMode
-	47, // 2: stampd.v1.RecordPaymentResponse.anomalies:type_name -> stampd.v1.PaymentAnomaly
-	48, // 3: stampd.v1.RecordPaymentResponse.risk:type_name -> stampd.v1.PaymentRisk
-	10, // 4: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
-	10, // 5: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
-	12, // 6: stampd.v1.ReportAppPerformanceRequest.operations:type_name -> stampd.v1.OperationReport
-	13, // 7: stampd.v1.ReportAppPerformanceRequest.crash:type_name -> stampd.v1.CrashReport
-	24, // 8: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
-	27, // 9: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
-	28, // 10: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
-	29, // 11: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
-	23, // 12: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
-	17, // 13: stampd.v1.StatusResponse.network:type_name -> stampd.v1.NetworkStatus
-	18, // 14: stampd.v1.NetworkStatus.links:type_name -> stampd.v1.LinkList
-	20, // 15: stampd.v1.NetworkStatus.ipv4_routes:type_name -> stampd.v1.RouteList
-	20, // 16: stampd.v1.NetworkStatus.ipv6_routes:type_name -> stampd.v1.RouteList
-	22, // 17: stampd.v1.NetworkStatus.name_servers:type_name -> stampd.v1.NameServers
-	19, // 18: stampd.v1.LinkList.links:type_name -> stampd.v1.LinkStatus
-	49, // 19: stampd.v1.LinkStatus.kind:type_name -> stampd.v1.LinkKind
-	0,  // 20: stampd.v1.LinkStatus.state:type_name -> stampd.v1.LinkState
-	21, // 21: stampd.v1.RouteList.routes:type_name -> stampd.v1.DefaultRoute
-	1,  // 22: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
-	50, // 23: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
-	51, // 24: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
-	2,  // 25: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
-	52, // 26: stampd.v1.UplinkStatus.traffic:type_name -> stampd.v1.Traffic
-	25, // 27: stampd.v1.UplinkStatus.days:type_name -> stampd.v1.TrafficDay
-	52, // 28: stampd.v1.TrafficDay.traffic:type_name -> stampd.v1.Traffic
-	25, // 29: stampd.v1.TrafficDays.days:type_name -> stampd.v1.TrafficDay
-	53, // 30: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
-	50, // 31: stampd.v1.WatchStatusResponse.uplink:type_name -> stampd.v1.UplinkState
-	32, // 32: stampd.v1.WatchStatusResponse.ledger:type_name -> stampd.v1.Backlog
-	32, // 33: stampd.v1.WatchStatusResponse.telemetry:type_name -> stampd.v1.Backlog
-	33, // 34: stampd.v1.WatchStatusResponse.alarms:type_name -> stampd.v1.StatusAlarm
-	3,  // 35: stampd.v1.StatusAlarm.kind:type_name -> stampd.v1.StatusAlarmKind
-	38, // 36: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
-	39, // 37: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
-	40, // 38: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
-	53, // 39: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
-	53, // 40: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
-	43, // 41: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
-	53, // 42: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
-	54, // 43: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
-	4,  // 44: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
-	6,  // 45: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
-	8,  // 46: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
-	11, // 47: stampd.v1.LocalService.ReportAppPerformance:input_type -> stampd.v1.ReportAppPerformanceRequest
-	15, // 48: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
-	30, // 49: stampd.v1.LocalService.WatchStatus:input_type -> stampd.v1.WatchStatusRequest
-	34, // 50: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
-	36, // 51: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
-	41, // 52: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
-	5,  // 53: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
-	7,  // 54: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
-	9,  // 55: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
-	14, // 56: stampd.v1.LocalService.ReportAppPerformance:output_type -> stampd.v1.ReportAppPerformanceResponse
-	16, // 57: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
-	31, // 58: stampd.v1.LocalService.WatchStatus:output_type -> stampd.v1.WatchStatusResponse
-	35, // 59: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
-	37, // 60: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
-	42, // 61: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
-	53, // [53:62] is the sub-list for method output_type
-	44, // [44:53] is the sub-list for method input_type
-	44, // [44:44] is the sub-list for extension type_name
-	44, // [44:44] is the sub-list for extension extendee
-	0,  // [0:44] is the sub-list for field type_name
+	53, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
+	54, // 1: stampd.v1.RecordPaymentResponse.auth_mode:type_name -> stampd.v1.AuthMode
+	55, // 2: stampd.v1.RecordPaymentResponse.anomalies:type_name -> stampd.v1.PaymentAnomaly
+	56, // 3: stampd.v1.RecordPaymentResponse.risk:type_name -> stampd.v1.PaymentRisk
+	13, // 4: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
+	13, // 5: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
+	15, // 6: stampd.v1.ReportAppPerformanceRequest.operations:type_name -> stampd.v1.OperationReport
+	16, // 7: stampd.v1.ReportAppPerformanceRequest.crash:type_name -> stampd.v1.CrashReport
+	20, // 8: stampd.v1.OfflineReadinessResponse.capabilities:type_name -> stampd.v1.CapabilityReadiness
+	0,  // 9: stampd.v1.CapabilityReadiness.capability:type_name -> stampd.v1.OfflineCapability
+	1,  // 10: stampd.v1.CapabilityReadiness.readiness:type_name -> stampd.v1.Readiness
+	21, // 11: stampd.v1.CapabilityReadiness.reasons:type_name -> stampd.v1.ReadinessReason
+	2,  // 12: stampd.v1.ReadinessReason.code:type_name -> stampd.v1.ReadinessCode
+	1,  // 13: stampd.v1.ReadinessReason.readiness:type_name -> stampd.v1.Readiness
+	31, // 14: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
+	34, // 15: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
+	35, // 16: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
+	36, // 17: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
+	30, // 18: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
+	24, // 19: stampd.v1.StatusResponse.network:type_name -> stampd.v1.NetworkStatus
+	25, // 20: stampd.v1.NetworkStatus.links:type_name -> stampd.v1.LinkList
+	27, // 21: stampd.v1.NetworkStatus.ipv4_routes:type_name -> stampd.v1.RouteList
+	27, // 22: stampd.v1.NetworkStatus.ipv6_routes:type_name -> stampd.v1.RouteList
+	29, // 23: stampd.v1.NetworkStatus.name_servers:type_name -> stampd.v1.NameServers
+	26, // 24: stampd.v1.LinkList.links:type_name -> stampd.v1.LinkStatus
+	57, // 25: stampd.v1.LinkStatus.kind:type_name -> stampd.v1.LinkKind
+	3,  // 26: stampd.v1.LinkStatus.state:type_name -> stampd.v1.LinkState
+	28, // 27: stampd.v1.RouteList.routes:type_name -> stampd.v1.DefaultRoute
+	4,  // 28: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
+	58, // 29: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
+	59, // 30: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
+	5,  // 31: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
+	60, // 32: stampd.v1.UplinkStatus.traffic:type_name -> stampd.v1.Traffic
+	32, // 33: stampd.v1.UplinkStatus.days:type_name -> stampd.v1.TrafficDay
+	60, // 34: stampd.v1.TrafficDay.traffic:type_name -> stampd.v1.Traffic
+	32, // 35: stampd.v1.TrafficDays.days:type_name -> stampd.v1.TrafficDay
+	61, // 36: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
+	58, // 37: stampd.v1.WatchStatusResponse.uplink:type_name -> stampd.v1.UplinkState
+	39, // 38: stampd.v1.WatchStatusResponse.ledger:type_name -> stampd.v1.Backlog
+	39, // 39: stampd.v1.WatchStatusResponse.telemetry:type_name -> stampd.v1.Backlog
+	40, // 40: stampd.v1.WatchStatusResponse.alarms:type_name -> stampd.v1.StatusAlarm
+	6,  // 41: stampd.v1.StatusAlarm.kind:type_name -> stampd.v1.StatusAlarmKind
+	45, // 42: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
+	46, // 43: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
+	47, // 44: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
+	61, // 45: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
+	61, // 46: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
+	50, // 47: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
+	61, // 48: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
+	62, // 49: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
+	51, // 50: stampd.v1.QueueRecord.stay:type_name -> stampd.v1.RecordStay
+	7,  // 51: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
+	9,  // 52: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
+	11, // 53: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
+	14, // 54: stampd.v1.LocalService.ReportAppPerformance:input_type -> stampd.v1.ReportAppPerformanceRequest
+	18, // 55: stampd.v1.LocalService.OfflineReadiness:input_type -> stampd.v1.OfflineReadinessRequest
+	22, // 56: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
+	37, // 57: stampd.v1.LocalService.WatchStatus:input_type -> stampd.v1.WatchStatusRequest
+	41, // 58: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
+	43, // 59: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
+	48, // 60: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
+	8,  // 61: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
+	10, // 62: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
+	12, // 63: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
+	17, // 64: stampd.v1.LocalService.ReportAppPerformance:output_type -> stampd.v1.ReportAppPerformanceResponse
+	19, // 65: stampd.v1.LocalService.OfflineReadiness:output_type -> stampd.v1.OfflineReadinessResponse
+	23, // 66: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
+	38, // 67: stampd.v1.LocalService.WatchStatus:output_type -> stampd.v1.WatchStatusResponse
+	42, // 68: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
+	44, // 69: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
+	49, // 70: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
+	61, // [61:71] is the sub-list for method output_type
+	51, // [51:61] is the sub-list for method input_type
+	51, // [51:51] is the sub-list for extension type_name
+	51, // [51:51] is the sub-list for extension extendee
+	0,  // [0:51] is the sub-list for field type_name
 }
 
 func init() { file_local_proto_init() }
@@ -3781,21 +4455,25 @@ func file_local_proto_init() {
 	file_uplink_proto_init()
 	file_local_proto_msgTypes[2].OneofWrappers = []any{}
 	file_local_proto_msgTypes[9].OneofWrappers = []any{}
-	file_local_proto_msgTypes[15].OneofWrappers = []any{}
+	file_local_proto_msgTypes[12].OneofWrappers = []any{}
+	file_local_proto_msgTypes[13].OneofWrappers = []any{}
+	file_local_proto_msgTypes[14].OneofWrappers = []any{}
 	file_local_proto_msgTypes[19].OneofWrappers = []any{}
-	file_local_proto_msgTypes[20].OneofWrappers = []any{}
-	file_local_proto_msgTypes[27].OneofWrappers = []any{}
-	file_local_proto_msgTypes[28].OneofWrappers = []any{}
-	file_local_proto_msgTypes[34].OneofWrappers = []any{}
-	file_local_proto_msgTypes[35].OneofWrappers = []any{}
+	file_local_proto_msgTypes[23].OneofWrappers = []any{}
+	file_local_proto_msgTypes[24].OneofWrappers = []any{}
+	file_local_proto_msgTypes[31].OneofWrappers = []any{}
+	file_local_proto_msgTypes[32].OneofWrappers = []any{}
+	file_local_proto_msgTypes[38].OneofWrappers = []any{}
 	file_local_proto_msgTypes[39].OneofWrappers = []any{}
+	file_local_proto_msgTypes[43].OneofWrappers = []any{}
+	file_local_proto_msgTypes[44].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_local_proto_rawDesc), len(file_local_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   41,
+			NumEnums:      7,
+			NumMessages:   46,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

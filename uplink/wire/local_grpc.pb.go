@@ -23,6 +23,7 @@ const (
 	LocalService_AwardStamps_FullMethodName          = "/stampd.v1.LocalService/AwardStamps"
 	LocalService_GetCard_FullMethodName              = "/stampd.v1.LocalService/GetCard"
 	LocalService_ReportAppPerformance_FullMethodName = "/stampd.v1.LocalService/ReportAppPerformance"
+	LocalService_OfflineReadiness_FullMethodName     = "/stampd.v1.LocalService/OfflineReadiness"
 	LocalService_Status_FullMethodName               = "/stampd.v1.LocalService/Status"
 	LocalService_WatchStatus_FullMethodName          = "/stampd.v1.LocalService/WatchStatus"
 	LocalService_Flush_FullMethodName                = "/stampd.v1.LocalService/Flush"
@@ -50,6 +51,8 @@ type LocalServiceClient interface {
 	// reported is held in memory and added up until the window ends (telemetry.app_report_every, 15 minutes as shipped) or the
 	// agent is stopped; a crash is told at once. Yes means that it was counted: a power cut or kill -9 takes what was not told yet.
 	ReportAppPerformance(ctx context.Context, in *ReportAppPerformanceRequest, opts ...grpc.CallOption) (*ReportAppPerformanceResponse, error)
+	// OfflineReadiness says, before the network goes, what would work without it, why not, and until when.
+	OfflineReadiness(ctx context.Context, in *OfflineReadinessRequest, opts ...grpc.CallOption) (*OfflineReadinessResponse, error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(ctx context.Context, in *StatusRequest, opts ...grpc.CallOption) (*StatusResponse, error)
 	// WatchStatus tells how the uplink and the backlog are, and what needs somebody: at once, when it changes, and at least every
@@ -107,6 +110,16 @@ func (c *localServiceClient) ReportAppPerformance(ctx context.Context, in *Repor
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ReportAppPerformanceResponse)
 	err := c.cc.Invoke(ctx, LocalService_ReportAppPerformance_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) OfflineReadiness(ctx context.Context, in *OfflineReadinessRequest, opts ...grpc.CallOption) (*OfflineReadinessResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(OfflineReadinessResponse)
+	err := c.cc.Invoke(ctx, LocalService_OfflineReadiness_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -192,6 +205,8 @@ type LocalServiceServer interface {
 	// reported is held in memory and added up until the window ends (telemetry.app_report_every, 15 minutes as shipped) or the
 	// agent is stopped; a crash is told at once. Yes means that it was counted: a power cut or kill -9 takes what was not told yet.
 	ReportAppPerformance(context.Context, *ReportAppPerformanceRequest) (*ReportAppPerformanceResponse, error)
+	// OfflineReadiness says, before the network goes, what would work without it, why not, and until when.
+	OfflineReadiness(context.Context, *OfflineReadinessRequest) (*OfflineReadinessResponse, error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(context.Context, *StatusRequest) (*StatusResponse, error)
 	// WatchStatus tells how the uplink and the backlog are, and what needs somebody: at once, when it changes, and at least every
@@ -226,6 +241,9 @@ func (UnimplementedLocalServiceServer) GetCard(context.Context, *GetCardRequest)
 }
 func (UnimplementedLocalServiceServer) ReportAppPerformance(context.Context, *ReportAppPerformanceRequest) (*ReportAppPerformanceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ReportAppPerformance not implemented")
+}
+func (UnimplementedLocalServiceServer) OfflineReadiness(context.Context, *OfflineReadinessRequest) (*OfflineReadinessResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method OfflineReadiness not implemented")
 }
 func (UnimplementedLocalServiceServer) Status(context.Context, *StatusRequest) (*StatusResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method Status not implemented")
@@ -335,6 +353,24 @@ func _LocalService_ReportAppPerformance_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LocalService_OfflineReadiness_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(OfflineReadinessRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).OfflineReadiness(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_OfflineReadiness_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).OfflineReadiness(ctx, req.(*OfflineReadinessRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _LocalService_Status_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(StatusRequest)
 	if err := dec(in); err != nil {
@@ -440,6 +476,10 @@ var LocalService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReportAppPerformance",
 			Handler:    _LocalService_ReportAppPerformance_Handler,
+		},
+		{
+			MethodName: "OfflineReadiness",
+			Handler:    _LocalService_OfflineReadiness_Handler,
 		},
 		{
 			MethodName: "Status",

@@ -44,6 +44,9 @@ const (
 	// LocalServiceReportAppPerformanceProcedure is the fully-qualified name of the LocalService's
 	// ReportAppPerformance RPC.
 	LocalServiceReportAppPerformanceProcedure = "/stampd.v1.LocalService/ReportAppPerformance"
+	// LocalServiceOfflineReadinessProcedure is the fully-qualified name of the LocalService's
+	// OfflineReadiness RPC.
+	LocalServiceOfflineReadinessProcedure = "/stampd.v1.LocalService/OfflineReadiness"
 	// LocalServiceStatusProcedure is the fully-qualified name of the LocalService's Status RPC.
 	LocalServiceStatusProcedure = "/stampd.v1.LocalService/Status"
 	// LocalServiceWatchStatusProcedure is the fully-qualified name of the LocalService's WatchStatus
@@ -69,6 +72,8 @@ type LocalServiceClient interface {
 	// reported is held in memory and added up until the window ends (telemetry.app_report_every, 15 minutes as shipped) or the
 	// agent is stopped; a crash is told at once. Yes means that it was counted: a power cut or kill -9 takes what was not told yet.
 	ReportAppPerformance(context.Context, *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error)
+	// OfflineReadiness says, before the network goes, what would work without it, why not, and until when.
+	OfflineReadiness(context.Context, *connect.Request[wire.OfflineReadinessRequest]) (*connect.Response[wire.OfflineReadinessResponse], error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error)
 	// WatchStatus tells how the uplink and the backlog are, and what needs somebody: at once, when it changes, and at least every
@@ -120,6 +125,13 @@ func NewLocalServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			connect.WithSchema(localServiceMethods.ByName("ReportAppPerformance")),
 			connect.WithClientOptions(opts...),
 		),
+		offlineReadiness: connect.NewClient[wire.OfflineReadinessRequest, wire.OfflineReadinessResponse](
+			httpClient,
+			baseURL+LocalServiceOfflineReadinessProcedure,
+			connect.WithSchema(localServiceMethods.ByName("OfflineReadiness")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 		status: connect.NewClient[wire.StatusRequest, wire.StatusResponse](
 			httpClient,
 			baseURL+LocalServiceStatusProcedure,
@@ -162,6 +174,7 @@ type localServiceClient struct {
 	awardStamps          *connect.Client[wire.AwardStampsRequest, wire.AwardStampsResponse]
 	getCard              *connect.Client[wire.GetCardRequest, wire.GetCardResponse]
 	reportAppPerformance *connect.Client[wire.ReportAppPerformanceRequest, wire.ReportAppPerformanceResponse]
+	offlineReadiness     *connect.Client[wire.OfflineReadinessRequest, wire.OfflineReadinessResponse]
 	status               *connect.Client[wire.StatusRequest, wire.StatusResponse]
 	watchStatus          *connect.Client[wire.WatchStatusRequest, wire.WatchStatusResponse]
 	flush                *connect.Client[wire.FlushRequest, wire.FlushResponse]
@@ -187,6 +200,11 @@ func (c *localServiceClient) GetCard(ctx context.Context, req *connect.Request[w
 // ReportAppPerformance calls stampd.v1.LocalService.ReportAppPerformance.
 func (c *localServiceClient) ReportAppPerformance(ctx context.Context, req *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error) {
 	return c.reportAppPerformance.CallUnary(ctx, req)
+}
+
+// OfflineReadiness calls stampd.v1.LocalService.OfflineReadiness.
+func (c *localServiceClient) OfflineReadiness(ctx context.Context, req *connect.Request[wire.OfflineReadinessRequest]) (*connect.Response[wire.OfflineReadinessResponse], error) {
+	return c.offlineReadiness.CallUnary(ctx, req)
 }
 
 // Status calls stampd.v1.LocalService.Status.
@@ -226,6 +244,8 @@ type LocalServiceHandler interface {
 	// reported is held in memory and added up until the window ends (telemetry.app_report_every, 15 minutes as shipped) or the
 	// agent is stopped; a crash is told at once. Yes means that it was counted: a power cut or kill -9 takes what was not told yet.
 	ReportAppPerformance(context.Context, *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error)
+	// OfflineReadiness says, before the network goes, what would work without it, why not, and until when.
+	OfflineReadiness(context.Context, *connect.Request[wire.OfflineReadinessRequest]) (*connect.Response[wire.OfflineReadinessResponse], error)
 	// Status says how the agent, its queue and its uplink are.
 	Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error)
 	// WatchStatus tells how the uplink and the backlog are, and what needs somebody: at once, when it changes, and at least every
@@ -273,6 +293,13 @@ func NewLocalServiceHandler(svc LocalServiceHandler, opts ...connect.HandlerOpti
 		connect.WithSchema(localServiceMethods.ByName("ReportAppPerformance")),
 		connect.WithHandlerOptions(opts...),
 	)
+	localServiceOfflineReadinessHandler := connect.NewUnaryHandler(
+		LocalServiceOfflineReadinessProcedure,
+		svc.OfflineReadiness,
+		connect.WithSchema(localServiceMethods.ByName("OfflineReadiness")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	localServiceStatusHandler := connect.NewUnaryHandler(
 		LocalServiceStatusProcedure,
 		svc.Status,
@@ -316,6 +343,8 @@ func NewLocalServiceHandler(svc LocalServiceHandler, opts ...connect.HandlerOpti
 			localServiceGetCardHandler.ServeHTTP(w, r)
 		case LocalServiceReportAppPerformanceProcedure:
 			localServiceReportAppPerformanceHandler.ServeHTTP(w, r)
+		case LocalServiceOfflineReadinessProcedure:
+			localServiceOfflineReadinessHandler.ServeHTTP(w, r)
 		case LocalServiceStatusProcedure:
 			localServiceStatusHandler.ServeHTTP(w, r)
 		case LocalServiceWatchStatusProcedure:
@@ -349,6 +378,10 @@ func (UnimplementedLocalServiceHandler) GetCard(context.Context, *connect.Reques
 
 func (UnimplementedLocalServiceHandler) ReportAppPerformance(context.Context, *connect.Request[wire.ReportAppPerformanceRequest]) (*connect.Response[wire.ReportAppPerformanceResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.ReportAppPerformance is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) OfflineReadiness(context.Context, *connect.Request[wire.OfflineReadinessRequest]) (*connect.Response[wire.OfflineReadinessResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.OfflineReadiness is not implemented"))
 }
 
 func (UnimplementedLocalServiceHandler) Status(context.Context, *connect.Request[wire.StatusRequest]) (*connect.Response[wire.StatusResponse], error) {
