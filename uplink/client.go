@@ -33,12 +33,14 @@ type Client struct {
 	unread   *unread                  // nil while the queue can be read
 	apart    map[buffer.LaneID]uint64 // ledger lanes whose chain the backend can't have, and from which record on
 	alarmed  map[alarm]bool
+	asking   *asks // of the stream that is open; nil while it serves no cards
 }
 
-// alarm is a contradiction between the backend and one lane of the queue.
+// alarm is a contradiction between the backend and one lane of the queue, or a kind of message that makes no sense.
 type alarm struct {
-	lane buffer.LaneID
-	kind wire.AuditKind
+	lane    buffer.LaneID
+	kind    wire.AuditKind
+	message string
 }
 
 // New returns a client. Nothing is sent before [Client.Run].
@@ -126,7 +128,7 @@ func (c *Client) Hurry() {
 
 // alarm raises an alarm, once for each lane: an alarm is a ledger record, whose own ack may raise the next.
 func (c *Client) alarm(id buffer.LaneID, kind wire.AuditKind) {
-	a := alarm{id, kind}
+	a := alarm{lane: id, kind: kind}
 	c.mu.Lock()
 	again := c.alarmed[a]
 	c.alarmed[a] = true

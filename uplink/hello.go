@@ -31,6 +31,7 @@ func (s *session) open(ctx context.Context, conn *grpc.ClientConn) error {
 		hello.Lanes = append(hello.Lanes, &wire.LaneState{Lane: wire.Lane(l.Lane), Epoch: l.Epoch[:], Oldest: l.Oldest, Next: l.Next})
 	}
 	s.named(states)
+	s.introduce(hello)
 	s.tell(hello)
 	greeting := &wire.ToBackend{Message: &wire.ToBackend_Hello{Hello: hello}}
 	s.secure.sort.announce(forOverhead, proto.Size(greeting))
@@ -72,6 +73,7 @@ func (s *session) welcomed(ctx context.Context, w *wire.Welcome, states []buffer
 	s.stall.Stop()
 	s.learn(w)
 	s.packing = w.GetPacking() >= 1
+	s.settle(w)
 	for i, mark := range w.GetWatermarks() {
 		c, held := s.lanes[i], states[i]
 		if held.Lane == buffer.Ledger && mark.GetThrough() < held.Acked {
@@ -89,6 +91,7 @@ func (s *session) welcomed(ctx context.Context, w *wire.Welcome, states []buffer
 	s.mu.Lock()
 	s.state, s.lastErr = wire.UplinkState_UPLINK_STATE_ONLINE, nil
 	s.connects++
+	s.asking = s.asks
 	s.mu.Unlock()
 	s.acknowledged()
 	select {

@@ -9,7 +9,7 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// receive takes acks in until the stream ends. It always returns an error.
+// receive takes acks in until the stream ends, and hands on what is about cards. It always returns an error.
 func (s *session) receive(ctx context.Context) error {
 	for {
 		m, err := s.stream.Recv()
@@ -18,7 +18,8 @@ func (s *session) receive(ctx context.Context) error {
 		}
 		ack := m.GetAck()
 		if ack == nil {
-			continue // a message of a later version
+			s.offer(ctx, m)
+			continue
 		}
 		if err := s.acknowledge(ctx, ack); err != nil {
 			return err

@@ -47,6 +47,7 @@ func (s *session) send(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-s.acks:
+		case <-s.asks.pending():
 		case <-due:
 		case <-again:
 		case <-ctx.Done():
@@ -55,9 +56,12 @@ func (s *session) send(ctx context.Context) error {
 	}
 }
 
-// sendOne sends the next batch, of the ledger if it has one, and reports whether there was any.
+// sendOne sends the next batch, of the ledger if it has one, or what somebody asks, and reports whether there was any.
 func (s *session) sendOne(hold wire.TelemetryHold) (bool, error) {
 	if sent, err := s.sendLane(buffer.Ledger, s.Window); sent || err != nil {
+		return sent, err
+	}
+	if sent, err := s.sendAsk(); sent || err != nil {
 		return sent, err
 	}
 	if hold != wire.TelemetryHold_TELEMETRY_HOLD_UNSPECIFIED {

@@ -39,7 +39,9 @@ type session struct {
 	lanes  []*cursor
 	acks   chan struct{} // a token when an ack has made room in the window
 
-	packing bool // the backend reads packed records
+	packing bool    // the backend reads packed records
+	intake  *intake // nil when no cards are taken
+	asks    *asks   // the same
 	pace    *pace
 
 	asked     *int64  // Hello.clock.boot_ms
@@ -89,13 +91,14 @@ func (c *Client) session(ctx context.Context) error {
 	if err := s.open(ctx, conn); err != nil {
 		return s.explain(ended(ctx, err))
 	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		cancel(s.receive(ctx))
-	}()
+	var helpers sync.WaitGroup
+	helpers.Go(func() { cancel(s.receive(ctx)) })
+	if s.intake != nil {
+		helpers.Go(func() { s.intake.run(ctx) })
+	}
 	err = s.send(ctx)
 	cancel(err)
-	<-done
+	helpers.Wait()
+	s.silence()
 	return s.explain(ended(ctx, err))
 }

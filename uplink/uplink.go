@@ -18,7 +18,8 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// Options is what a client needs. Zero durations and sizes are not defaults: everything must be set, but Backend.
+// Options is what a client needs. Zero durations and sizes are not defaults: everything must be set, but Backend
+// and Cards.
 type Options struct {
 	Queue        *buffer.Queue
 	Backend      string // host:port; empty means that nothing is sent
@@ -45,7 +46,8 @@ type Options struct {
 	ProxyCA  string        // PEM file of the authorities of an https proxy; empty means the system's
 	Resolver *net.Resolver // looks names up; nil means the system's
 
-	Alarm func(*wire.Audit) // told of a backend that contradicts the queue
+	Cards Cards             // keeps what the backend sends of cards and rules; nil: nothing is asked for
+	Alarm func(*wire.Audit) // told of a backend that contradicts the queue, or makes no sense
 	Log   zerolog.Logger
 }
 

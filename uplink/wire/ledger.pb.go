@@ -965,6 +965,8 @@ const (
 	// The tamper switch can't be read any more: its line is gone, held by another program, or never comes to rest; found says
 	// which.
 	AuditKind_AUDIT_KIND_TAMPER_UNREADABLE AuditKind = 11
+	// The backend sent cards, rules or leases that make no sense; subject names the message. They are not used.
+	AuditKind_AUDIT_KIND_DOWNLINK_REFUSED AuditKind = 12
 )
 
 // Enum value maps for AuditKind.
@@ -982,6 +984,7 @@ var (
 		9:  "AUDIT_KIND_TAMPER_OPENED",
 		10: "AUDIT_KIND_TAMPER_CLOSED",
 		11: "AUDIT_KIND_TAMPER_UNREADABLE",
+		12: "AUDIT_KIND_DOWNLINK_REFUSED",
 	}
 	AuditKind_value = map[string]int32{
 		"AUDIT_KIND_UNSPECIFIED":             0,
@@ -996,6 +999,7 @@ var (
 		"AUDIT_KIND_TAMPER_OPENED":           9,
 		"AUDIT_KIND_TAMPER_CLOSED":           10,
 		"AUDIT_KIND_TAMPER_UNREADABLE":       11,
+		"AUDIT_KIND_DOWNLINK_REFUSED":        12,
 	}
 )
 
@@ -2415,7 +2419,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x10STAMP_KIND_ERASE\x10\x0f\x12\x1d\n" +
 	"\x19STAMP_KIND_STAMP_REJECTED\x10\x10\x12\x1b\n" +
 	"\x17STAMP_KIND_LEASE_RETURN\x10\x11\x12\x1d\n" +
-	"\x19STAMP_KIND_LEASE_TRANSFER\x10\x12*\x80\x03\n" +
+	"\x19STAMP_KIND_LEASE_TRANSFER\x10\x12*\xa1\x03\n" +
 	"\tAuditKind\x12\x1a\n" +
 	"\x16AUDIT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17AUDIT_KIND_PAN_DETECTED\x10\x01\x12\x1d\n" +
@@ -2429,7 +2433,8 @@ const file_ledger_proto_rawDesc = "" +
 	"\x18AUDIT_KIND_TAMPER_OPENED\x10\t\x12\x1c\n" +
 	"\x18AUDIT_KIND_TAMPER_CLOSED\x10\n" +
 	"\x12 \n" +
-	"\x1cAUDIT_KIND_TAMPER_UNREADABLE\x10\vB+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
+	"\x1cAUDIT_KIND_TAMPER_UNREADABLE\x10\v\x12\x1f\n" +
+	"\x1bAUDIT_KIND_DOWNLINK_REFUSED\x10\fB+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
 
 var (
 	file_ledger_proto_rawDescOnce sync.Once
