@@ -12,7 +12,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"strings"
 
 	"github.com/stampd/stampd/pci"
@@ -179,7 +179,6 @@ func AsideOf(path string) []Aside {
 			found = append(found, Aside{filepath.Join(filepath.Dir(path), e.Name()), info.Size()})
 		}
 	}
-	slices.SortFunc(found, func(a, b Aside) int { return strings.Compare(a.Path, b.Path) })
 	return found
 }
 
@@ -190,8 +189,9 @@ func (f *File) Lanes() []LaneState {
 	if f.damage != nil {
 		rows = f.withRowless(rows)
 	}
-	slices.SortFunc(rows, func(a, b laneRecord) int {
-		return cmp.Or(cmp.Compare(a.id.Lane, b.id.Lane), cmp.Compare(a.ordinal, b.ordinal), bytes.Compare(a.id.Epoch[:], b.id.Epoch[:]))
+	sort.Slice(rows, func(i, j int) bool {
+		a, b := rows[i], rows[j]
+		return cmp.Or(cmp.Compare(a.id.Lane, b.id.Lane), cmp.Compare(a.ordinal, b.ordinal), bytes.Compare(a.id.Epoch[:], b.id.Epoch[:])) < 0
 	})
 	states := make([]LaneState, 0, len(rows))
 	for _, r := range rows {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"slices"
+	"sort"
 )
 
 // held is what the journal has and the file does not have yet: for each bucket its entries by key, ascending. A nil
@@ -86,7 +86,7 @@ func (f *File) lay(o *overlay) {
 		add(bucketKept, binary.BigEndian.AppendUint64(nil, next+uint64(i)), n)
 	}
 	for _, elements := range over {
-		slices.SortStableFunc(elements, func(a, b element) int { return bytes.Compare(a.key, b.key) })
+		sort.SliceStable(elements, func(i, j int) bool { return bytes.Compare(elements[i].key, elements[j].key) < 0 })
 	}
 	f.held = over
 }

@@ -9,7 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
+	"sort"
 	"syscall"
 )
 
@@ -209,8 +209,9 @@ func readJournal(r io.ReaderAt, size int64, owner [8]byte, generation uint64) (*
 		at += f.size()
 		frames = append(frames, placed{f, at})
 	}
-	slices.SortStableFunc(frames, func(a, b placed) int {
-		return cmp.Or(cmp.Compare(a.generation, b.generation), cmp.Compare(a.index, b.index))
+	sort.SliceStable(frames, func(i, j int) bool {
+		a, b := frames[i], frames[j]
+		return cmp.Or(cmp.Compare(a.generation, b.generation), cmp.Compare(a.index, b.index)) < 0
 	})
 	got := &replay{held: newOverlay(), generation: generation}
 	for _, f := range frames {

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"slices"
+	"sort"
 	"sync"
 	"time"
 
@@ -223,8 +223,9 @@ func (q *Queue) Lanes() []LaneState {
 		}
 		states = append(states, q.state(l))
 	}
-	slices.SortFunc(states, func(a, b LaneState) int {
-		return cmp.Or(cmp.Compare(a.Lane, b.Lane), cmp.Compare(q.order(a.LaneID), q.order(b.LaneID)))
+	sort.Slice(states, func(i, j int) bool {
+		a, b := states[i], states[j]
+		return cmp.Or(cmp.Compare(a.Lane, b.Lane), cmp.Compare(q.order(a.LaneID), q.order(b.LaneID))) < 0
 	})
 	return states
 }

@@ -147,7 +147,11 @@ func (b *Board) Found() []Part {
 	for _, part := range b.contactParts() {
 		parts[part.Name] = part
 	}
-	return slices.SortedFunc(maps.Values(parts), func(x, y Part) int { return cmp.Compare(x.Name, y.Name) })
+	found := make([]Part, 0, len(parts))
+	for _, name := range slices.Sorted(maps.Keys(parts)) {
+		found = append(found, parts[name])
+	}
+	return found
 }
 
 // Host reads the processor, the memory, the disk and the network. What can't be read is unset; the share of the

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -103,7 +102,6 @@ func (p *PowerSupply) supplies(get getter) ([]powerSupply, error) {
 			list = append(list, powerSupply{dir: e.Name(), kind: parseText(kind)})
 		}
 	}
-	slices.SortFunc(list, func(a, b powerSupply) int { return cmp.Compare(a.dir, b.dir) })
 	return list, nil
 }
 
