@@ -25,8 +25,10 @@ const (
 )
 
 var (
-	// numberIn is digits with what stands between the groups of a telephone, an account or an address.
-	numberIn = regexp.MustCompile(`\p{Nd}(?:[ .,/()+-]{0,2}\p{Nd})*`)
+	// numberIn is digits with whatever stands between the groups of a telephone, an account or a card, as long as it is no letter.
+	numberIn = regexp.MustCompile(`\p{Nd}(?:[^\p{L}\p{Nd}]*\p{Nd})*`)
+	// secretIn is a code that must never be kept, after its name: verification codes and PINs (PCI DSS 3.3.1).
+	secretIn = regexp.MustCompile(`(?i)((?:pin|cvv2?|cvc2?|cav2?|csc)[^\p{L}\p{Nd}]{1,4})\p{Nd}+`)
 	// addressIn is an address of memory, which is another at each crash.
 	addressIn = regexp.MustCompile(`0[xX][0-9a-fA-F]+`)
 	// accountIn is a word that names somebody somewhere.
@@ -61,7 +63,7 @@ func (s *Server) cleanCrash(ctx context.Context, crash *wire.CrashReport) {
 }
 
 // scrub returns the first line of a text that has anything in it, up to 200 printable characters of it, without numbers of five
-// digits or more, addresses of memory, and words with an @: a "#" is in their place.
+// digits or more, verification codes, PINs, addresses of memory, and words with an @: a "#" is in their place.
 func scrub(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -76,6 +78,7 @@ func scrub(text string) string {
 	line = strings.Join(strings.Fields(line), " ")
 	line = accountIn.ReplaceAllString(line, "#")
 	line = addressIn.ReplaceAllString(line, "0x#")
+	line = secretIn.ReplaceAllString(line, "${1}#")
 	line = numberIn.ReplaceAllStringFunc(line, func(number string) string {
 		digits := 0
 		for _, r := range number {
