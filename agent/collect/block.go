@@ -58,12 +58,24 @@ func (c *Collector) record(at time.Time, events ...*wire.Event) {
 	}
 }
 
-// refuse counts an event that the guard did not let through, and tells of it.
+// violatedEvery is the pause between what is told of the same field: a reading comes again and again, and what is told is kept in
+// the ledger, which drops nothing.
+const violatedEvery = 10 * time.Minute
+
+// refuse counts an event that the guard did not let through, and tells of it unless it did so lately.
 func (c *Collector) refuse(err error) {
+	violation, told := errors.AsType[*pci.Violation](err)
+	now := time.Now()
 	c.mu.Lock()
 	c.stats.Refused++
+	if told {
+		last, known := c.violated[*violation]
+		if told = !known || now.Sub(last) >= violatedEvery; told {
+			c.violated[*violation] = now
+		}
+	}
 	c.mu.Unlock()
-	if violation, ok := errors.AsType[*pci.Violation](err); ok {
+	if told {
 		c.opts.Violated(violation)
 	}
 }

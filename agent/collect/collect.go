@@ -77,8 +77,8 @@ type Options struct {
 	// Audit records a security event: what the tamper switch does. It may take as long as the disk does. Nil means that
 	// nobody wants to know.
 	Audit func(*wire.Audit)
-	// Violated is told of each reading that the guard refused, one after the other, and must return soon. Nil means that
-	// nobody wants to know.
+	// Violated is told that the guard refused readings, once in ten minutes for each field and kind, and must return soon. Nil
+	// means that nobody wants to know.
 	Violated func(*pci.Violation)
 	Log      zerolog.Logger
 }
@@ -103,10 +103,11 @@ type Collector struct {
 
 	reports *reports
 
-	mu     sync.Mutex // guards what follows
-	block  block
-	handed time.Time // when the first block was handed to the sink since the last spill out of turn; zero when none was
-	stats  Stats
+	mu       sync.Mutex // guards what follows
+	block    block
+	handed   time.Time // when the first block was handed to the sink since the last spill out of turn; zero when none was
+	stats    Stats
+	violated map[pci.Violation]time.Time // when it was told of; fields and kinds are few
 }
 
 // Stats counts what became of events since the collector was made.
@@ -149,6 +150,8 @@ func New(opts Options) *Collector {
 		modems:  make(modemWatch),
 		modem:   newModemReader(),
 		reports: newReports(opts.BlockEvery),
+
+		violated: make(map[pci.Violation]time.Time),
 	}
 }
 
