@@ -180,6 +180,11 @@ func (b *Board) App(ctx context.Context, name string, pid int) (*wire.AppPerform
 // Batteries reads every battery that is there now. Those that can't be read are left out, and told of in Found. The caller
 // owns the readings.
 func (b *Board) Batteries(ctx context.Context) []*wire.Battery {
+	return b.lookAtBatteries(ctx, func(battery Battery) (*wire.Battery, error) { return battery.Read(ctx) })
+}
+
+// lookAtBatteries lists the batteries, reads them, and keeps what was found.
+func (b *Board) lookAtBatteries(ctx context.Context, read func(Battery) (*wire.Battery, error)) []*wire.Battery {
 	var readings []*wire.Battery
 	now := make(map[string]Part)
 	failed := make(map[string]error) // by driver, why it could not look
@@ -189,7 +194,7 @@ func (b *Board) Batteries(ctx context.Context) []*wire.Battery {
 			failed[d.name] = err
 		}
 		for _, battery := range found {
-			reading, err := battery.Read(ctx)
+			reading, err := read(battery)
 			if err == nil {
 				if d.name != kernelDriver && reading.ExternalPower == nil {
 					reading.ExternalPower = b.power.externalPower(ctx) // the chargers are the kernel's all the same

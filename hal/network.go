@@ -69,7 +69,14 @@ func (b *Board) Network(ctx context.Context) *wire.NetworkStatus {
 // is no default route in it.
 func (b *Board) DefaultRoutes(ctx context.Context) (ipv4, ipv6 *wire.RouteList) {
 	n := b.network
-	return own(n.routes.do(ctx, "ipv4", n.ipv4Routes)), own(n.routes.do(ctx, "ipv6", n.ipv6Routes))
+	type families struct{ ipv4, ipv6 *wire.RouteList }
+	both, err := batch(ctx, n.routes, hostLimit, func(do reader[*wire.RouteList]) families {
+		return families{own(do("ipv4", n.ipv4Routes)), own(do("ipv6", n.ipv6Routes))}
+	})
+	if err != nil {
+		return nil, nil
+	}
+	return both.ipv4, both.ipv6
 }
 
 func (n *networking) readLinks(ctx context.Context) *wire.LinkList {

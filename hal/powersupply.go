@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io/fs"
 	"path"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -31,8 +32,9 @@ type PowerSupply struct {
 	sys   fs.FS
 	files *bounded[[]byte]
 
-	mu        sync.Mutex                // guards batteries
+	mu        sync.Mutex                // guards all below
 	batteries map[string]*kernelBattery // by directory, those that were there at the last listing
+	known     []powerSupply             // that were in the class when all of it could be told
 }
 
 // NewPowerSupply returns the driver for the sysfs that sys is the root of. Nothing needs to be there yet.
@@ -48,19 +50,27 @@ func NewPowerSupply(sys fs.FS) *PowerSupply {
 // call is the same value again. Batteries of devices that are connected to the terminal, such as a scanner, are left out.
 // A kernel without the class has no batteries, which is no error.
 func (p *PowerSupply) Batteries(ctx context.Context) ([]Battery, error) {
-	found, err := batch(ctx, p.files, supplyLimit, func(do reader[[]byte]) (found listing) {
-		found.supplies, found.err = p.supplies(p.getter(do))
-		return found
-	})
-	if err = cmp.Or(err, found.err); err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, err
+	}
+	names, err := p.names()
+	if err != nil {
+		return nil, err
+	}
+	supplies, known := p.remembered(names)
+	if !known {
+		if supplies, err = batch(ctx, p.files, supplyLimit, func(do reader[[]byte]) []powerSupply {
+			return p.supplies(names, p.getter(do))
+		}); err != nil {
+			return nil, err
+		}
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := make(map[string]*kernelBattery)
 	var list []Battery
-	for _, s := range found.supplies {
-		if s.kind != "Battery" {
+	for _, s := range supplies {
+		if s.kind != "Battery" || s.others {
 			continue
 		}
 		now[s.dir] = cmp.Or(p.batteries[s.dir], &kernelBattery{class: p, dir: s.dir})
@@ -72,18 +82,19 @@ func (p *PowerSupply) Batteries(ctx context.Context) ([]Battery, error) {
 
 // powerSupply is one entry of the class.
 type powerSupply struct {
-	dir  string
-	kind string // its attribute "type"
+	dir    string
+	kind   string // its attribute "type"
+	others bool   // it is of a device that is connected to the terminal, such as a scanner
 }
 
-// listing is what the class has.
-type listing struct {
-	supplies []powerSupply
-	err      error
+// steady reports whether an entry stays what it is for as long as it is there: the type of a USB port may depend on what is
+// plugged in.
+func (s powerSupply) steady() bool {
+	return s.kind == "Battery" || s.kind == "Mains" || s.kind == "Wireless" || strings.HasPrefix(s.kind, "USB")
 }
 
-// supplies lists the class, without the supplies of other devices.
-func (p *PowerSupply) supplies(get getter) ([]powerSupply, error) {
+// names lists the class. It asks no hardware.
+func (p *PowerSupply) names() ([]string, error) {
 	entries, err := fs.ReadDir(p.sys, powerSupplyClass)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
@@ -91,18 +102,48 @@ func (p *PowerSupply) supplies(get getter) ([]powerSupply, error) {
 	if err != nil {
 		return nil, ErrUnusable
 	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, nil // sorted
+}
+
+// remembered returns what is known of the entries with those names, if all of it is.
+func (p *PowerSupply) remembered(names []string) ([]powerSupply, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !slices.EqualFunc(names, p.known, func(name string, s powerSupply) bool { return name == s.dir }) {
+		return nil, false
+	}
+	return p.known, true
+}
+
+// supplies tells what the entries with those names are, and remembers it if all of it can be told for good. Entries that
+// do not tell are left out.
+func (p *PowerSupply) supplies(names []string, get getter) []powerSupply {
+	if known, ok := p.remembered(names); ok {
+		return known
+	}
 	var list []powerSupply
-	for _, e := range entries {
-		kind, err := get(e.Name(), "type")
+	steady := true
+	for _, name := range names {
+		kind, err := get(name, "type")
 		if err != nil {
+			steady = false
 			continue
 		}
-		scope, _ := get(e.Name(), "scope")
-		if parseText(scope) != "Device" {
-			list = append(list, powerSupply{dir: e.Name(), kind: parseText(kind)})
-		}
+		scope, err := get(name, "scope")
+		s := powerSupply{dir: name, kind: parseText(kind), others: parseText(scope) == "Device"}
+		steady = steady && s.steady() && (err == nil || errors.Is(err, ErrGone))
+		list = append(list, s)
 	}
-	return list, nil
+	if steady {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.known = list
+	}
+	return list
 }
 
 // externalPower tells whether a charger is connected, as online does; nil when ctx ends.
@@ -114,13 +155,13 @@ func (p *PowerSupply) externalPower(ctx context.Context) *bool {
 // online tells whether a charger is connected: true when one is online, false when all of them say that they are not, else
 // nil.
 func (p *PowerSupply) online(get getter) *bool {
-	supplies, err := p.supplies(get)
+	names, err := p.names()
 	if err != nil {
 		return nil
 	}
 	var offline, unknown int
-	for _, s := range supplies {
-		if s.kind != "Mains" && s.kind != "Wireless" && !strings.HasPrefix(s.kind, "USB") {
+	for _, s := range p.supplies(names, get) {
+		if s.others || s.kind != "Mains" && s.kind != "Wireless" && !strings.HasPrefix(s.kind, "USB") {
 			continue
 		}
 		content, _ := get(s.dir, "online")

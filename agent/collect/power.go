@@ -2,13 +2,14 @@ package collect
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/stampd/stampd/uplink/wire"
 )
 
 // powerEvery is how often batteries are looked at for a change that is to be told at once.
-const powerEvery = 5 * time.Second
+const powerEvery = 10 * time.Second
 
 // maxTold is how many batteries are remembered; there are never so many at a time.
 const maxTold = 32
@@ -60,12 +61,12 @@ type sight struct {
 func (c *Collector) look(ctx context.Context, due bool) (seen sight) {
 	now := time.Now()
 	c.looked = now
-	readings := c.opts.Board.Batteries(ctx)
+	readings := c.batteries(ctx, due)
 	if ctx.Err() != nil {
 		return seen
 	}
 	seen.looked, seen.readings = true, readings
-	ill := judgeBatteries(c.pace.found, readings)&^c.pace.wrong != 0 // since this look
+	ill := c.illness(readings)
 	for _, reading := range readings {
 		news := ill || c.power.news(reading)
 		atOnce := news && c.urgent.take(now)
@@ -86,6 +87,22 @@ func (c *Collector) look(ctx context.Context, due bool) (seen sight) {
 	seen.events = append(seen.events, changed...)
 	seen.urgent = seen.urgent || len(changed) > 0
 	return seen
+}
+
+// batteries reads the batteries when that is due or there is news of one of them, and else looks at them only.
+func (c *Collector) batteries(ctx context.Context, due bool) []*wire.Battery {
+	if !due {
+		readings := c.opts.Board.Glance(ctx)
+		if !slices.ContainsFunc(readings, c.power.news) && !c.illness(readings) {
+			return readings
+		}
+	}
+	return c.opts.Board.Batteries(ctx)
+}
+
+// illness reports whether something is wrong with a battery that was not when that was judged last.
+func (c *Collector) illness(readings []*wire.Battery) bool {
+	return judgeBatteries(c.pace.found, readings)&^c.pace.wrong != 0
 }
 
 // act hands over what is to be told at once, and looks after readings in memory when a battery runs down.
