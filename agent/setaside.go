@@ -10,7 +10,7 @@ import (
 )
 
 // lookAside is how often the agent looks whether a queue file was set aside while it ran.
-const lookAside = 10 * time.Second
+const lookAside = time.Minute
 
 // asideReport tells the backend of queue files that were set aside. It is not safe for concurrent use.
 type asideReport struct {

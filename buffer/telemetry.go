@@ -127,7 +127,7 @@ func (q *Queue) keep() {
 }
 
 // lookEvery is how often the queue makes sure that its files are there while nobody writes to them.
-const lookEvery = 10 * time.Second
+const lookEvery = time.Minute
 
 // look is a commit of nothing.
 func (q *Queue) look() error {
