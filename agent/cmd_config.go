@@ -1,12 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
-	"strings"
 
-	"github.com/pelletier/go-toml/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/stampd/stampd/uplink/cli"
@@ -44,42 +40,6 @@ file that it writes to before stampd reads its settings.`,
 		return printConfig(cmd.OutOrStdout(), cfg.Config, *asJSON)
 	}
 	return cmd
-}
-
-// printConfig writes the settings as a config file with comments, or as JSON with their names in camelCase, as in all JSON
-// of the program.
-func printConfig(w io.Writer, cfg Config, asJSON bool) error {
-	data, err := toml.Marshal(cfg)
-	if err != nil {
-		return fmt.Errorf("cannot write the settings: %w", err)
-	}
-	if !asJSON {
-		_, err = w.Write(data)
-		return err
-	}
-	var settings map[string]any
-	if err := toml.Unmarshal(data, &settings); err != nil {
-		return fmt.Errorf("cannot write the settings: %w", err)
-	}
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	return enc.Encode(inCamelCase(settings))
-}
-
-// inCamelCase returns settings with "maxSize" for "max_size", sections included.
-func inCamelCase(settings map[string]any) map[string]any {
-	renamed := map[string]any{}
-	for name, value := range settings {
-		if section, ok := value.(map[string]any); ok {
-			value = inCamelCase(section)
-		}
-		words := strings.Split(name, "_")
-		for i := 1; i < len(words); i++ {
-			words[i] = strings.ToUpper(words[i][:1]) + words[i][1:]
-		}
-		renamed[strings.Join(words, "")] = value
-	}
-	return renamed
 }
 
 func newConfigCheckCommand() *cobra.Command {

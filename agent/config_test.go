@@ -291,6 +291,7 @@ func FuzzConfig(f *testing.F) {
 	f.Add(all.Bytes())
 	f.Add([]byte(goodConfig))
 	f.Add([]byte(goodConfig + "[uplink]\nproxy = \"http://u:p@[::1]\"\ntelemetry_window = \"22:00-04:00\""))
+	f.Add([]byte(goodConfig + "[queue]\npath = \"/it's \\\"\\\\ \\u0001\\u007f\\t\"\n[loyalty]\nmember_key_previous = [\"/it's\", '/\\']\n[telemetry]\njitter = 0.0"))
 	f.Add([]byte("queue = {max_size = 64, spill_after = 60}"))
 	f.Add([]byte("[[queue]]\n[queue.x]\n'' = 1\n\"a.b\".c = 2"))
 	f.Fuzz(func(t *testing.T, data []byte) {
