@@ -20,14 +20,15 @@ import (
 type call[Req, Res proto.Message] string
 
 const (
-	callRecordPayment = call[*wire.RecordPaymentRequest, *wire.RecordPaymentResponse](wireconnect.LocalServiceRecordPaymentProcedure)
-	callAwardStamps   = call[*wire.AwardStampsRequest, *wire.AwardStampsResponse](wireconnect.LocalServiceAwardStampsProcedure)
-	callGetCard       = call[*wire.GetCardRequest, *wire.GetCardResponse](wireconnect.LocalServiceGetCardProcedure)
-	callStatus        = call[*wire.StatusRequest, *wire.StatusResponse](wireconnect.LocalServiceStatusProcedure)
-	callWatchStatus   = call[*wire.WatchStatusRequest, *wire.WatchStatusResponse](wireconnect.LocalServiceWatchStatusProcedure)
-	callFlush         = call[*wire.FlushRequest, *wire.FlushResponse](wireconnect.LocalServiceFlushProcedure)
-	callListQueue     = call[*wire.ListQueueRequest, *wire.ListQueueResponse](wireconnect.LocalServiceListQueueProcedure)
-	callReadQueue     = call[*wire.ReadQueueRequest, *wire.ReadQueueResponse](wireconnect.LocalServiceReadQueueProcedure)
+	callRecordPayment    = call[*wire.RecordPaymentRequest, *wire.RecordPaymentResponse](wireconnect.LocalServiceRecordPaymentProcedure)
+	callAwardStamps      = call[*wire.AwardStampsRequest, *wire.AwardStampsResponse](wireconnect.LocalServiceAwardStampsProcedure)
+	callGetCard          = call[*wire.GetCardRequest, *wire.GetCardResponse](wireconnect.LocalServiceGetCardProcedure)
+	callOfflineReadiness = call[*wire.OfflineReadinessRequest, *wire.OfflineReadinessResponse](wireconnect.LocalServiceOfflineReadinessProcedure)
+	callStatus           = call[*wire.StatusRequest, *wire.StatusResponse](wireconnect.LocalServiceStatusProcedure)
+	callWatchStatus      = call[*wire.WatchStatusRequest, *wire.WatchStatusResponse](wireconnect.LocalServiceWatchStatusProcedure)
+	callFlush            = call[*wire.FlushRequest, *wire.FlushResponse](wireconnect.LocalServiceFlushProcedure)
+	callListQueue        = call[*wire.ListQueueRequest, *wire.ListQueueResponse](wireconnect.LocalServiceListQueueProcedure)
+	callReadQueue        = call[*wire.ReadQueueRequest, *wire.ReadQueueResponse](wireconnect.LocalServiceReadQueueProcedure)
 )
 
 // ask makes a call and returns the answer.

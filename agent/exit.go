@@ -40,6 +40,8 @@ func explain(err error) cli.Fault {
 		f.Reason, f.Hint, f.Exit = "LATER", "run it again in "+span(max(later.After, time.Minute))+": the token stays good", cli.ExitTimeout
 	case errors.Is(err, errNotFlushed):
 		f.Reason, f.Exit = "NOT_FLUSHED", cli.ExitTimeout
+	case errors.Is(err, errNotReady):
+		f.Reason = "NOT_READY"
 	case errors.Is(err, errNotWhole):
 		f.Reason = "DAMAGED"
 	case errors.Is(err, errNoAnswer):

@@ -34,6 +34,7 @@ the backend.
 		newEnrollCommand(),
 		newConfigCommand(),
 		newStatusCommand(),
+		newReadinessCommand(),
 		newPaymentCommand(),
 		newStampCommand(),
 		newFlushCommand(),

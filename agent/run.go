@@ -144,6 +144,8 @@ func (a *agent) build() error {
 		Board:     a.board,
 		Report:    a.collector.Report,
 		Settle:    a.collector.Flush,
+		Keys:      a.keysNow,
+		Loyalty:   a.loyaltyNow,
 		Log:       a.log.With().Str("part", "local API").Logger(),
 	})
 	if err != nil {

@@ -44,6 +44,11 @@ func examples() map[string][]example {
 			`{"app":"pos","version":"4.2.0","operations":[{"name":"sale","durationsUs":[181000,240500],"errors":1}]}`,
 			`{"duplicate":false,"reasonMasked":false}`,
 		}},
+		"OfflineReadiness": {{
+			"What would work if the network went now (the answer is shortened):",
+			`{}`,
+			`{"capabilities":[{"capability":"OFFLINE_CAPABILITY_PAYMENTS","readiness":"READINESS_DEGRADED","reasons":"…"},{"capability":"OFFLINE_CAPABILITY_STAMPS","reasons":"…"},{"capability":"OFFLINE_CAPABILITY_REDEMPTION","reasons":"…"}]}`,
+		}},
 		"Status": {{
 			"How the agent is (the answer is shortened):",
 			`{}`,

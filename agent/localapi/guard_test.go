@@ -29,6 +29,7 @@ func goodRequests() map[string]proto.Message {
 		"AwardStamps":          &wire.AwardStampsRequest{IdempotencyKey: "s-1", Phone: "+14155551234"},
 		"GetCard":              &wire.GetCardRequest{Phone: "+14155551234"},
 		"ReportAppPerformance": &wire.ReportAppPerformanceRequest{App: "pos", Operations: []*wire.OperationReport{{Name: "sale"}}},
+		"OfflineReadiness":     &wire.OfflineReadinessRequest{},
 		"Status":               &wire.StatusRequest{},
 		"WatchStatus":          &wire.WatchStatusRequest{},
 		"Flush":                &wire.FlushRequest{},

@@ -20,6 +20,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/stampd/stampd/agent/collect"
+	"github.com/stampd/stampd/agent/readiness"
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/loyalty/ledger"
@@ -63,7 +64,11 @@ type Options struct {
 	Board    *hal.Board
 	Report   func(*collect.AppReport) (duplicate bool, err error) // counts what an application reports
 	Settle   func()                                               // hands over the readings that are held back, before a flush
-	Log      zerolog.Logger
+
+	Keys    func() (queue, member readiness.Key)                  // how the files of the keys are now; nil means that nobody knows
+	Loyalty func() (programme readiness.Key, l *readiness.Leases) // what there is of rules and leases; nil means that nobody knows
+
+	Log zerolog.Logger
 }
 
 // Server answers the agent's calls. It is safe for concurrent use.
@@ -75,6 +80,7 @@ type Server struct {
 	routes   map[string]route
 	slots    map[role]chan struct{} // holds one for each request that is served
 	streams  streams
+	power    power
 	noted    *broadcast // of what a watcher may want to know and neither queue nor uplink tells
 	listener *listener
 	http     *http.Server

@@ -26,6 +26,7 @@ func (s *Server) table() map[string]route {
 	add(s, t, wireconnect.LocalServiceAwardStampsProcedure, rolePOS, callTimeout, s.Ledger.AwardStamps)
 	add(s, t, wireconnect.LocalServiceGetCardProcedure, rolePOS, callTimeout, s.Ledger.GetCard)
 	add(s, t, wireconnect.LocalServiceReportAppPerformanceProcedure, rolePOS, callTimeout, s.reportAppPerformance)
+	add(s, t, wireconnect.LocalServiceOfflineReadinessProcedure, rolePOS, callTimeout, s.offlineReadiness)
 	add(s, t, wireconnect.LocalServiceStatusProcedure, rolePOS, callTimeout, s.status)
 	addStream(s, t, wireconnect.LocalServiceWatchStatusProcedure, rolePOS, s.watchStatus)
 	add(s, t, wireconnect.LocalServiceFlushProcedure, rolePOS, flushTimeout, s.flush)

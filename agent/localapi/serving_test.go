@@ -18,6 +18,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/protobuf/proto"
 
+	"github.com/stampd/stampd/agent/readiness"
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/loyalty"
@@ -118,6 +119,10 @@ func newOptions(t testing.TB, dir string) Options {
 		Uplink:   up,
 		Board:    hal.Open(hal.Profile{SysRoot: filepath.Join(dir, "sys")}),
 		Settle:   func() {},
+		Keys:     func() (queue, member readiness.Key) { return readiness.Present, readiness.Present },
+		Loyalty: func() (readiness.Key, *readiness.Leases) {
+			return readiness.Present, new(readiness.Leases)
+		},
 	}
 	o.Report = newReport(o)
 	return o

@@ -108,6 +108,13 @@ func (s *Server) statusAlarms(q buffer.Stats) (alarms []*wire.StatusAlarm) {
 		raise(wire.StatusAlarmKind_STATUS_ALARM_KIND_MEMBER_KEY, "the merchant's member key is missing, and stamps are refused",
 			"set loyalty.member_key_file and start the agent again")
 	}
+	f := s.facts(q)
+	for _, r := range limitsReached(f) {
+		raise(wire.StatusAlarmKind_STATUS_ALARM_KIND_PAYMENT_LIMIT, r.text, r.hint)
+	}
+	for _, r := range notReady(f) {
+		raise(wire.StatusAlarmKind_STATUS_ALARM_KIND_OFFLINE_READINESS, r.text, r.hint)
+	}
 	return alarms
 }
 

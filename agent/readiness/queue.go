@@ -6,8 +6,8 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// RecordBytes is about what a payment takes in the queue file, its keys included: see TestRecordBytes.
-const RecordBytes = 1000
+// RecordBytes is about what a stored payment takes in the queue file, its rows included; others take less.
+const RecordBytes = 1200
 
 // fewPayments is how many payments are few: less than a busy shop has in a day.
 const fewPayments = 500
