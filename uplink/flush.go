@@ -2,6 +2,7 @@ package uplink
 
 import (
 	"context"
+	"slices"
 
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/uplink/wire"
@@ -9,22 +10,33 @@ import (
 
 // Flush hurries, and waits until everything that was queued at the call is stored by the backend, or ctx ends. It does not
 // wait for what can't go: anything while there is no backend, and telemetry while it is held. It returns how many records
-// are waiting then, and whether everything queued at the call is stored.
+// are waiting then, as far as is known, and whether everything queued at the call is stored. As long as the queue's file
+// could not be opened, nobody knows what is in it, and it is not.
 func (c *Client) Flush(ctx context.Context) (waiting uint64, complete bool) {
 	goal := c.Queue.Lanes()
 	c.Hurry()
 	for {
-		changed := c.Changed()
+		changed, appended := c.Changed(), (<-chan struct{})(nil)
+		if !known(goal) {
+			appended = c.Queue.Changed()
+			goal = c.Queue.Lanes()
+		}
 		waiting, missing := c.missing(goal)
 		if len(missing) == 0 || c.Backend == "" || !missing[buffer.Ledger] && c.holds() {
 			return waiting, len(missing) == 0
 		}
 		select {
 		case <-changed:
+		case <-appended:
 		case <-ctx.Done():
 			return waiting, false
 		}
 	}
+}
+
+// known reports whether the queue's file was opened: there is a lane of the ledger then.
+func known(lanes []buffer.LaneState) bool {
+	return slices.ContainsFunc(lanes, func(l buffer.LaneState) bool { return l.Lane == buffer.Ledger })
 }
 
 func (c *Client) holds() bool {
@@ -40,6 +52,9 @@ func (c *Client) missing(goal []buffer.LaneState) (waiting uint64, missing map[b
 		waiting += l.Depth()
 	}
 	missing = map[buffer.Lane]bool{}
+	if !known(goal) {
+		missing[buffer.Ledger] = true
+	}
 	for _, g := range goal {
 		if l, held := now[g.LaneID]; held && l.Acked+1 < g.Next {
 			missing[g.Lane] = true
