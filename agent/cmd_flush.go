@@ -23,7 +23,8 @@ func newFlushCommand() *cobra.Command {
 		Use:   "flush",
 		Short: "Send what is queued now, without waiting for the next attempt",
 		Long: `Ask the agent to send what is queued now. With --wait, wait until the backend has
-stored everything that was queued at the call: exit 0 when it has, 4 when not.`,
+stored everything that was queued at the call: exit 0 when it has, 4 when not. On a
+terminal what is left is shown meanwhile, from two seconds on.`,
 		Example: `  stampd flush
   stampd flush --wait
   stampd flush --wait --timeout 5m && stampd status`,
@@ -43,7 +44,12 @@ stored everything that was queued at the call: exit 0 when it has, 4 when not.`,
 			return err
 		}
 		defer cancel()
+		stop := func() {}
+		if *wait {
+			stop = showFlush(ctx, cmd, c)
+		}
 		res, err := ask(ctx, c, callFlush, &wire.FlushRequest{WaitMs: uint32(timeout.Milliseconds())})
+		stop()
 		if err != nil {
 			return err
 		}
@@ -67,6 +73,8 @@ func whyNotFlushed(ctx context.Context, c *client) string {
 	switch u := res.GetUplink(); {
 	case err != nil:
 		return see
+	case res.GetQueue().GetFault() != "":
+		return "the queue can't be used: " + printable(res.GetQueue().GetFault()) + "; " + see
 	case u.GetState() == wire.UplinkState_UPLINK_STATE_DISABLED:
 		return "no backend is configured: set uplink.backend and start the agent again"
 	case u.GetLastError() != "":

@@ -81,7 +81,7 @@ func statusWriter(cmd *cobra.Command) func(*wire.WatchStatusResponse) error {
 	switch {
 	case asJSON:
 		return func(m *wire.WatchStatusResponse) error { return printJSONLine(w, m) }
-	case cli.IsTerminal(w) && os.Getenv("TERM") != "dumb":
+	case cli.IsTerminal(w) && !isDumb():
 		return func(m *wire.WatchStatusResponse) error { return drawWatch(w, newPalette(w), time.Now(), m) }
 	}
 	return func(m *wire.WatchStatusResponse) error {
@@ -89,6 +89,9 @@ func statusWriter(cmd *cobra.Command) func(*wire.WatchStatusResponse) error {
 		return err
 	}
 }
+
+// isDumb reports whether the terminal can't be drawn on.
+func isDumb() bool { return os.Getenv("TERM") == "dumb" }
 
 // printJSONLine writes a message as one line of JSON.
 func printJSONLine(w io.Writer, m *wire.WatchStatusResponse) error {
