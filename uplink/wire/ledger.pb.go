@@ -967,6 +967,14 @@ const (
 	AuditKind_AUDIT_KIND_TAMPER_UNREADABLE AuditKind = 11
 	// The backend sent cards, rules or leases that make no sense; subject names the message. They are not used.
 	AuditKind_AUDIT_KIND_DOWNLINK_REFUSED AuditKind = 12
+	// The agent runs with settings of the backend, on trial; subject names them.
+	AuditKind_AUDIT_KIND_SETTINGS_APPLIED AuditKind = 13
+	// Settings of the backend are not used; subject names them and found says for each of them why, both with commas between.
+	AuditKind_AUDIT_KIND_SETTINGS_REFUSED AuditKind = 14
+	// Settings of the backend were given up, and those before them are back; found says why.
+	AuditKind_AUDIT_KIND_SETTINGS_ROLLED_BACK AuditKind = 15
+	// Settings of the backend have proved themselves: they stay.
+	AuditKind_AUDIT_KIND_SETTINGS_KEPT AuditKind = 16
 )
 
 // Enum value maps for AuditKind.
@@ -985,6 +993,10 @@ var (
 		10: "AUDIT_KIND_TAMPER_CLOSED",
 		11: "AUDIT_KIND_TAMPER_UNREADABLE",
 		12: "AUDIT_KIND_DOWNLINK_REFUSED",
+		13: "AUDIT_KIND_SETTINGS_APPLIED",
+		14: "AUDIT_KIND_SETTINGS_REFUSED",
+		15: "AUDIT_KIND_SETTINGS_ROLLED_BACK",
+		16: "AUDIT_KIND_SETTINGS_KEPT",
 	}
 	AuditKind_value = map[string]int32{
 		"AUDIT_KIND_UNSPECIFIED":             0,
@@ -1000,6 +1012,10 @@ var (
 		"AUDIT_KIND_TAMPER_CLOSED":           10,
 		"AUDIT_KIND_TAMPER_UNREADABLE":       11,
 		"AUDIT_KIND_DOWNLINK_REFUSED":        12,
+		"AUDIT_KIND_SETTINGS_APPLIED":        13,
+		"AUDIT_KIND_SETTINGS_REFUSED":        14,
+		"AUDIT_KIND_SETTINGS_ROLLED_BACK":    15,
+		"AUDIT_KIND_SETTINGS_KEPT":           16,
 	}
 )
 
@@ -2072,9 +2088,11 @@ type Audit struct {
 	// Records that were found and can't be opened. Count, >= 0. Unset means not applicable.
 	Unreadable *uint64 `protobuf:"varint,9,opt,name=unreadable,proto3,oneof" json:"unreadable,omitempty"`
 	// How often it happened since the last event of the kind, this one included. Count, >= 1. Unset means once.
-	Count         *uint32 `protobuf:"varint,10,opt,name=count,proto3,oneof" json:"count,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Count *uint32 `protobuf:"varint,10,opt,name=count,proto3,oneof" json:"count,omitempty"`
+	// The version of the backend's settings (Settings.version). Range: >= 1. Unset means not applicable.
+	SettingsVersion *uint32 `protobuf:"varint,11,opt,name=settings_version,json=settingsVersion,proto3,oneof" json:"settings_version,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *Audit) Reset() {
@@ -2173,6 +2191,13 @@ func (x *Audit) GetUnreadable() uint64 {
 func (x *Audit) GetCount() uint32 {
 	if x != nil && x.Count != nil {
 		return *x.Count
+	}
+	return 0
+}
+
+func (x *Audit) GetSettingsVersion() uint32 {
+	if x != nil && x.SettingsVersion != nil {
+		return *x.SettingsVersion
 	}
 	return 0
 }
@@ -2286,7 +2311,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\vtext_sha256\x18\x02 \x01(\fR\n" +
 	"textSha256\x12\x1a\n" +
 	"\blanguage\x18\x03 \x01(\tR\blanguage\x120\n" +
-	"\x06method\x18\x04 \x01(\x0e2\x18.stampd.v1.ConsentMethodR\x06method\"\xfb\x02\n" +
+	"\x06method\x18\x04 \x01(\x0e2\x18.stampd.v1.ConsentMethodR\x06method\"\xc0\x03\n" +
 	"\x05Audit\x12(\n" +
 	"\x04kind\x18\x01 \x01(\x0e2\x14.stampd.v1.AuditKindR\x04kind\x12\x18\n" +
 	"\asubject\x18\x02 \x01(\tR\asubject\x12\x14\n" +
@@ -2301,7 +2326,8 @@ const file_ledger_proto_rawDesc = "" +
 	"unreadable\x18\t \x01(\x04H\x04R\n" +
 	"unreadable\x88\x01\x01\x12\x19\n" +
 	"\x05count\x18\n" +
-	" \x01(\rH\x05R\x05count\x88\x01\x01B\r\n" +
+	" \x01(\rH\x05R\x05count\x88\x01\x01\x12.\n" +
+	"\x10settings_version\x18\v \x01(\rH\x06R\x0fsettingsVersion\x88\x01\x01B\r\n" +
 	"\v_caller_uidB\n" +
 	"\n" +
 	"\b_step_msB\b\n" +
@@ -2309,7 +2335,8 @@ const file_ledger_proto_rawDesc = "" +
 	"\n" +
 	"\b_missingB\r\n" +
 	"\v_unreadableB\b\n" +
-	"\x06_count*\x94\x02\n" +
+	"\x06_countB\x13\n" +
+	"\x11_settings_version*\x94\x02\n" +
 	"\x0ePaymentAnomaly\x12\x1f\n" +
 	"\x1bPAYMENT_ANOMALY_UNSPECIFIED\x10\x00\x12&\n" +
 	"\"PAYMENT_ANOMALY_ILLEGAL_TRANSITION\x10\x01\x12$\n" +
@@ -2419,7 +2446,7 @@ const file_ledger_proto_rawDesc = "" +
 	"\x10STAMP_KIND_ERASE\x10\x0f\x12\x1d\n" +
 	"\x19STAMP_KIND_STAMP_REJECTED\x10\x10\x12\x1b\n" +
 	"\x17STAMP_KIND_LEASE_RETURN\x10\x11\x12\x1d\n" +
-	"\x19STAMP_KIND_LEASE_TRANSFER\x10\x12*\xa1\x03\n" +
+	"\x19STAMP_KIND_LEASE_TRANSFER\x10\x12*\xa6\x04\n" +
 	"\tAuditKind\x12\x1a\n" +
 	"\x16AUDIT_KIND_UNSPECIFIED\x10\x00\x12\x1b\n" +
 	"\x17AUDIT_KIND_PAN_DETECTED\x10\x01\x12\x1d\n" +
@@ -2434,7 +2461,11 @@ const file_ledger_proto_rawDesc = "" +
 	"\x18AUDIT_KIND_TAMPER_CLOSED\x10\n" +
 	"\x12 \n" +
 	"\x1cAUDIT_KIND_TAMPER_UNREADABLE\x10\v\x12\x1f\n" +
-	"\x1bAUDIT_KIND_DOWNLINK_REFUSED\x10\fB+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
+	"\x1bAUDIT_KIND_DOWNLINK_REFUSED\x10\f\x12\x1f\n" +
+	"\x1bAUDIT_KIND_SETTINGS_APPLIED\x10\r\x12\x1f\n" +
+	"\x1bAUDIT_KIND_SETTINGS_REFUSED\x10\x0e\x12#\n" +
+	"\x1fAUDIT_KIND_SETTINGS_ROLLED_BACK\x10\x0f\x12\x1c\n" +
+	"\x18AUDIT_KIND_SETTINGS_KEPT\x10\x10B+Z)github.com/stampd/stampd/uplink/wire;wireb\x06proto3"
 
 var (
 	file_ledger_proto_rawDescOnce sync.Once

@@ -250,7 +250,9 @@ type Hello struct {
 	// tie the clock of this boot to the backend's. Unset means unknown.
 	Clock *Clock `protobuf:"bytes,5,opt,name=clock,proto3" json:"clock,omitempty"`
 	// What the terminal has of cards and rules. Unset: it takes none, and is sent none.
-	Loyalty       *LoyaltyState `protobuf:"bytes,6,opt,name=loyalty,proto3" json:"loyalty,omitempty"`
+	Loyalty *LoyaltyState `protobuf:"bytes,6,opt,name=loyalty,proto3" json:"loyalty,omitempty"`
+	// What the terminal has of its settings. Unset: it takes none, and is sent none.
+	Settings      *SettingsState `protobuf:"bytes,7,opt,name=settings,proto3" json:"settings,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -323,6 +325,13 @@ func (x *Hello) GetClock() *Clock {
 func (x *Hello) GetLoyalty() *LoyaltyState {
 	if x != nil {
 		return x.Loyalty
+	}
+	return nil
+}
+
+func (x *Hello) GetSettings() *SettingsState {
+	if x != nil {
+		return x.Settings
 	}
 	return nil
 }
@@ -571,6 +580,7 @@ type ToTerminal struct {
 	//	*ToTerminal_CardRows
 	//	*ToTerminal_Programmes
 	//	*ToTerminal_LeaseAnswer
+	//	*ToTerminal_Settings
 	Message       isToTerminal_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -658,6 +668,15 @@ func (x *ToTerminal) GetLeaseAnswer() *LeaseAnswer {
 	return nil
 }
 
+func (x *ToTerminal) GetSettings() *Settings {
+	if x != nil {
+		if x, ok := x.Message.(*ToTerminal_Settings); ok {
+			return x.Settings
+		}
+	}
+	return nil
+}
+
 type isToTerminal_Message interface {
 	isToTerminal_Message()
 }
@@ -687,6 +706,11 @@ type ToTerminal_LeaseAnswer struct {
 	LeaseAnswer *LeaseAnswer `protobuf:"bytes,5,opt,name=lease_answer,json=leaseAnswer,proto3,oneof"`
 }
 
+type ToTerminal_Settings struct {
+	// The terminal's settings.
+	Settings *Settings `protobuf:"bytes,6,opt,name=settings,proto3,oneof"`
+}
+
 func (*ToTerminal_Welcome) isToTerminal_Message() {}
 
 func (*ToTerminal_Ack) isToTerminal_Message() {}
@@ -696,6 +720,8 @@ func (*ToTerminal_CardRows) isToTerminal_Message() {}
 func (*ToTerminal_Programmes) isToTerminal_Message() {}
 
 func (*ToTerminal_LeaseAnswer) isToTerminal_Message() {}
+
+func (*ToTerminal_Settings) isToTerminal_Message() {}
 
 // Welcome answers Hello.
 type Welcome struct {
@@ -771,6 +797,118 @@ func (x *Welcome) GetCards() uint32 {
 	return 0
 }
 
+// SettingsState is what a terminal has of the settings that the backend sends.
+type SettingsState struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The version that is in force, on trial or for good. Range: >= 0; 0 means none.
+	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// The version that was refused or rolled back last. It need not come again. Range: >= 0; 0 means none.
+	Refused       uint32 `protobuf:"varint,2,opt,name=refused,proto3" json:"refused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SettingsState) Reset() {
+	*x = SettingsState{}
+	mi := &file_uplink_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SettingsState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SettingsState) ProtoMessage() {}
+
+func (x *SettingsState) ProtoReflect() protoreflect.Message {
+	mi := &file_uplink_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SettingsState.ProtoReflect.Descriptor instead.
+func (*SettingsState) Descriptor() ([]byte, []int) {
+	return file_uplink_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *SettingsState) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *SettingsState) GetRefused() uint32 {
+	if x != nil {
+		return x.Refused
+	}
+	return 0
+}
+
+// Settings are all settings of a terminal that the backend has a say in, in place of those that it sent before. A terminal
+// takes them over those of its own config file: all of them or none. It records as audit events what became of them
+// (AUDIT_KIND_SETTINGS_*).
+type Settings struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Their number: it only goes up, for each terminal. Range: >= 1. Always set.
+	Version uint32 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// The settings, as a config file has them: up to 16 KiB of TOML. Empty: the backend has no say any more.
+	Toml          string `protobuf:"bytes,2,opt,name=toml,proto3" json:"toml,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Settings) Reset() {
+	*x = Settings{}
+	mi := &file_uplink_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Settings) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Settings) ProtoMessage() {}
+
+func (x *Settings) ProtoReflect() protoreflect.Message {
+	mi := &file_uplink_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Settings.ProtoReflect.Descriptor instead.
+func (*Settings) Descriptor() ([]byte, []int) {
+	return file_uplink_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *Settings) GetVersion() uint32 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Settings) GetToml() string {
+	if x != nil {
+		return x.Toml
+	}
+	return ""
+}
+
 // Watermark is what the backend has stored of one lane.
 type Watermark struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -784,7 +922,7 @@ type Watermark struct {
 
 func (x *Watermark) Reset() {
 	*x = Watermark{}
-	mi := &file_uplink_proto_msgTypes[7]
+	mi := &file_uplink_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -796,7 +934,7 @@ func (x *Watermark) String() string {
 func (*Watermark) ProtoMessage() {}
 
 func (x *Watermark) ProtoReflect() protoreflect.Message {
-	mi := &file_uplink_proto_msgTypes[7]
+	mi := &file_uplink_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -809,7 +947,7 @@ func (x *Watermark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Watermark.ProtoReflect.Descriptor instead.
 func (*Watermark) Descriptor() ([]byte, []int) {
-	return file_uplink_proto_rawDescGZIP(), []int{7}
+	return file_uplink_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Watermark) GetThrough() uint64 {
@@ -846,7 +984,7 @@ type Ack struct {
 
 func (x *Ack) Reset() {
 	*x = Ack{}
-	mi := &file_uplink_proto_msgTypes[8]
+	mi := &file_uplink_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -858,7 +996,7 @@ func (x *Ack) String() string {
 func (*Ack) ProtoMessage() {}
 
 func (x *Ack) ProtoReflect() protoreflect.Message {
-	mi := &file_uplink_proto_msgTypes[8]
+	mi := &file_uplink_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -871,7 +1009,7 @@ func (x *Ack) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Ack.ProtoReflect.Descriptor instead.
 func (*Ack) Descriptor() ([]byte, []int) {
-	return file_uplink_proto_rawDescGZIP(), []int{8}
+	return file_uplink_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Ack) GetLaneIndex() uint32 {
@@ -915,7 +1053,7 @@ type Reject struct {
 
 func (x *Reject) Reset() {
 	*x = Reject{}
-	mi := &file_uplink_proto_msgTypes[9]
+	mi := &file_uplink_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -927,7 +1065,7 @@ func (x *Reject) String() string {
 func (*Reject) ProtoMessage() {}
 
 func (x *Reject) ProtoReflect() protoreflect.Message {
-	mi := &file_uplink_proto_msgTypes[9]
+	mi := &file_uplink_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -940,7 +1078,7 @@ func (x *Reject) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reject.ProtoReflect.Descriptor instead.
 func (*Reject) Descriptor() ([]byte, []int) {
-	return file_uplink_proto_rawDescGZIP(), []int{9}
+	return file_uplink_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Reject) GetSeq() uint64 {
@@ -966,7 +1104,7 @@ const file_uplink_proto_rawDesc = "" +
 	"\x05hello\x18\x01 \x01(\v2\x10.stampd.v1.HelloH\x00R\x05hello\x12(\n" +
 	"\x05batch\x18\x02 \x01(\v2\x10.stampd.v1.BatchH\x00R\x05batch\x12>\n" +
 	"\rlease_request\x18\x03 \x01(\v2\x17.stampd.v1.LeaseRequestH\x00R\fleaseRequestB\t\n" +
-	"\amessage\"\xed\x01\n" +
+	"\amessage\"\xa3\x02\n" +
 	"\x05Hello\x12\x1f\n" +
 	"\vterminal_id\x18\x01 \x01(\tR\n" +
 	"terminalId\x12#\n" +
@@ -974,7 +1112,8 @@ const file_uplink_proto_rawDesc = "" +
 	"\aboot_id\x18\x03 \x01(\fR\x06bootId\x12*\n" +
 	"\x05lanes\x18\x04 \x03(\v2\x14.stampd.v1.LaneStateR\x05lanes\x12&\n" +
 	"\x05clock\x18\x05 \x01(\v2\x10.stampd.v1.ClockR\x05clock\x121\n" +
-	"\aloyalty\x18\x06 \x01(\v2\x17.stampd.v1.LoyaltyStateR\aloyalty\"r\n" +
+	"\aloyalty\x18\x06 \x01(\v2\x17.stampd.v1.LoyaltyStateR\aloyalty\x124\n" +
+	"\bsettings\x18\a \x01(\v2\x18.stampd.v1.SettingsStateR\bsettings\"r\n" +
 	"\tLaneState\x12#\n" +
 	"\x04lane\x18\x01 \x01(\x0e2\x0f.stampd.v1.LaneR\x04lane\x12\x14\n" +
 	"\x05epoch\x18\x02 \x01(\fR\x05epoch\x12\x16\n" +
@@ -992,7 +1131,7 @@ const file_uplink_proto_rawDesc = "" +
 	"\x0e_round_trip_ms\".\n" +
 	"\bSeqRange\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
-	"\x02to\x18\x02 \x01(\x04R\x02to\"\x95\x02\n" +
+	"\x02to\x18\x02 \x01(\x04R\x02to\"\xc8\x02\n" +
 	"\n" +
 	"ToTerminal\x12.\n" +
 	"\awelcome\x18\x01 \x01(\v2\x12.stampd.v1.WelcomeH\x00R\awelcome\x12\"\n" +
@@ -1001,7 +1140,8 @@ const file_uplink_proto_rawDesc = "" +
 	"\n" +
 	"programmes\x18\x04 \x01(\v2\x15.stampd.v1.ProgrammesH\x00R\n" +
 	"programmes\x12;\n" +
-	"\flease_answer\x18\x05 \x01(\v2\x16.stampd.v1.LeaseAnswerH\x00R\vleaseAnswerB\t\n" +
+	"\flease_answer\x18\x05 \x01(\v2\x16.stampd.v1.LeaseAnswerH\x00R\vleaseAnswer\x121\n" +
+	"\bsettings\x18\x06 \x01(\v2\x13.stampd.v1.SettingsH\x00R\bsettingsB\t\n" +
 	"\amessage\"\x95\x01\n" +
 	"\aWelcome\x124\n" +
 	"\n" +
@@ -1009,7 +1149,13 @@ const file_uplink_proto_rawDesc = "" +
 	"watermarks\x12$\n" +
 	"\x0eserver_unix_ms\x18\x02 \x01(\x03R\fserverUnixMs\x12\x18\n" +
 	"\apacking\x18\x03 \x01(\rR\apacking\x12\x14\n" +
-	"\x05cards\x18\x04 \x01(\rR\x05cards\";\n" +
+	"\x05cards\x18\x04 \x01(\rR\x05cards\"C\n" +
+	"\rSettingsState\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12\x18\n" +
+	"\arefused\x18\x02 \x01(\rR\arefused\"8\n" +
+	"\bSettings\x12\x18\n" +
+	"\aversion\x18\x01 \x01(\rR\aversion\x12\x12\n" +
+	"\x04toml\x18\x02 \x01(\tR\x04toml\";\n" +
 	"\tWatermark\x12\x18\n" +
 	"\athrough\x18\x01 \x01(\x04R\athrough\x12\x14\n" +
 	"\x05chain\x18\x02 \x01(\fR\x05chain\"\x81\x01\n" +
@@ -1047,51 +1193,55 @@ func file_uplink_proto_rawDescGZIP() []byte {
 }
 
 var file_uplink_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 10)
+var file_uplink_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_uplink_proto_goTypes = []any{
-	(Lane)(0),            // 0: stampd.v1.Lane
-	(RejectReason)(0),    // 1: stampd.v1.RejectReason
-	(*ToBackend)(nil),    // 2: stampd.v1.ToBackend
-	(*Hello)(nil),        // 3: stampd.v1.Hello
-	(*LaneState)(nil),    // 4: stampd.v1.LaneState
-	(*Batch)(nil),        // 5: stampd.v1.Batch
-	(*SeqRange)(nil),     // 6: stampd.v1.SeqRange
-	(*ToTerminal)(nil),   // 7: stampd.v1.ToTerminal
-	(*Welcome)(nil),      // 8: stampd.v1.Welcome
-	(*Watermark)(nil),    // 9: stampd.v1.Watermark
-	(*Ack)(nil),          // 10: stampd.v1.Ack
-	(*Reject)(nil),       // 11: stampd.v1.Reject
-	(*LeaseRequest)(nil), // 12: stampd.v1.LeaseRequest
-	(*Clock)(nil),        // 13: stampd.v1.Clock
-	(*LoyaltyState)(nil), // 14: stampd.v1.LoyaltyState
-	(*CardRows)(nil),     // 15: stampd.v1.CardRows
-	(*Programmes)(nil),   // 16: stampd.v1.Programmes
-	(*LeaseAnswer)(nil),  // 17: stampd.v1.LeaseAnswer
+	(Lane)(0),             // 0: stampd.v1.Lane
+	(RejectReason)(0),     // 1: stampd.v1.RejectReason
+	(*ToBackend)(nil),     // 2: stampd.v1.ToBackend
+	(*Hello)(nil),         // 3: stampd.v1.Hello
+	(*LaneState)(nil),     // 4: stampd.v1.LaneState
+	(*Batch)(nil),         // 5: stampd.v1.Batch
+	(*SeqRange)(nil),      // 6: stampd.v1.SeqRange
+	(*ToTerminal)(nil),    // 7: stampd.v1.ToTerminal
+	(*Welcome)(nil),       // 8: stampd.v1.Welcome
+	(*SettingsState)(nil), // 9: stampd.v1.SettingsState
+	(*Settings)(nil),      // 10: stampd.v1.Settings
+	(*Watermark)(nil),     // 11: stampd.v1.Watermark
+	(*Ack)(nil),           // 12: stampd.v1.Ack
+	(*Reject)(nil),        // 13: stampd.v1.Reject
+	(*LeaseRequest)(nil),  // 14: stampd.v1.LeaseRequest
+	(*Clock)(nil),         // 15: stampd.v1.Clock
+	(*LoyaltyState)(nil),  // 16: stampd.v1.LoyaltyState
+	(*CardRows)(nil),      // 17: stampd.v1.CardRows
+	(*Programmes)(nil),    // 18: stampd.v1.Programmes
+	(*LeaseAnswer)(nil),   // 19: stampd.v1.LeaseAnswer
 }
 var file_uplink_proto_depIdxs = []int32{
 	3,  // 0: stampd.v1.ToBackend.hello:type_name -> stampd.v1.Hello
 	5,  // 1: stampd.v1.ToBackend.batch:type_name -> stampd.v1.Batch
-	12, // 2: stampd.v1.ToBackend.lease_request:type_name -> stampd.v1.LeaseRequest
+	14, // 2: stampd.v1.ToBackend.lease_request:type_name -> stampd.v1.LeaseRequest
 	4,  // 3: stampd.v1.Hello.lanes:type_name -> stampd.v1.LaneState
-	13, // 4: stampd.v1.Hello.clock:type_name -> stampd.v1.Clock
-	14, // 5: stampd.v1.Hello.loyalty:type_name -> stampd.v1.LoyaltyState
-	0,  // 6: stampd.v1.LaneState.lane:type_name -> stampd.v1.Lane
-	6,  // 7: stampd.v1.Batch.lost:type_name -> stampd.v1.SeqRange
-	8,  // 8: stampd.v1.ToTerminal.welcome:type_name -> stampd.v1.Welcome
-	10, // 9: stampd.v1.ToTerminal.ack:type_name -> stampd.v1.Ack
-	15, // 10: stampd.v1.ToTerminal.card_rows:type_name -> stampd.v1.CardRows
-	16, // 11: stampd.v1.ToTerminal.programmes:type_name -> stampd.v1.Programmes
-	17, // 12: stampd.v1.ToTerminal.lease_answer:type_name -> stampd.v1.LeaseAnswer
-	9,  // 13: stampd.v1.Welcome.watermarks:type_name -> stampd.v1.Watermark
-	11, // 14: stampd.v1.Ack.rejects:type_name -> stampd.v1.Reject
-	1,  // 15: stampd.v1.Reject.reason:type_name -> stampd.v1.RejectReason
-	2,  // 16: stampd.v1.UplinkService.Stream:input_type -> stampd.v1.ToBackend
-	7,  // 17: stampd.v1.UplinkService.Stream:output_type -> stampd.v1.ToTerminal
-	17, // [17:18] is the sub-list for method output_type
-	16, // [16:17] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	15, // 4: stampd.v1.Hello.clock:type_name -> stampd.v1.Clock
+	16, // 5: stampd.v1.Hello.loyalty:type_name -> stampd.v1.LoyaltyState
+	9,  // 6: stampd.v1.Hello.settings:type_name -> stampd.v1.SettingsState
+	0,  // 7: stampd.v1.LaneState.lane:type_name -> stampd.v1.Lane
+	6,  // 8: stampd.v1.Batch.lost:type_name -> stampd.v1.SeqRange
+	8,  // 9: stampd.v1.ToTerminal.welcome:type_name -> stampd.v1.Welcome
+	12, // 10: stampd.v1.ToTerminal.ack:type_name -> stampd.v1.Ack
+	17, // 11: stampd.v1.ToTerminal.card_rows:type_name -> stampd.v1.CardRows
+	18, // 12: stampd.v1.ToTerminal.programmes:type_name -> stampd.v1.Programmes
+	19, // 13: stampd.v1.ToTerminal.lease_answer:type_name -> stampd.v1.LeaseAnswer
+	10, // 14: stampd.v1.ToTerminal.settings:type_name -> stampd.v1.Settings
+	11, // 15: stampd.v1.Welcome.watermarks:type_name -> stampd.v1.Watermark
+	13, // 16: stampd.v1.Ack.rejects:type_name -> stampd.v1.Reject
+	1,  // 17: stampd.v1.Reject.reason:type_name -> stampd.v1.RejectReason
+	2,  // 18: stampd.v1.UplinkService.Stream:input_type -> stampd.v1.ToBackend
+	7,  // 19: stampd.v1.UplinkService.Stream:output_type -> stampd.v1.ToTerminal
+	19, // [19:20] is the sub-list for method output_type
+	18, // [18:19] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_uplink_proto_init() }
@@ -1113,6 +1263,7 @@ func file_uplink_proto_init() {
 		(*ToTerminal_CardRows)(nil),
 		(*ToTerminal_Programmes)(nil),
 		(*ToTerminal_LeaseAnswer)(nil),
+		(*ToTerminal_Settings)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1120,7 +1271,7 @@ func file_uplink_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_uplink_proto_rawDesc), len(file_uplink_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   10,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
