@@ -1,4 +1,4 @@
-// Package backend is the reference backend in one process: gateway, log and lander, built and started in one place.
+// Package backend is the reference backend in one process: gateway, log, cards and lander, built and started in one place.
 //
 // The command stampd-backend runs it, and end-to-end tests do. Read Open for what there is, and Run for how it starts
 // and stops. It decides nothing about terminals: that is package gateway's, and what is stored is package eventlog's.
@@ -16,10 +16,12 @@ import (
 	"github.com/rs/zerolog"
 	"google.golang.org/grpc"
 
+	"github.com/stampd/stampd/uplink/backend/cards"
 	"github.com/stampd/stampd/uplink/backend/deny"
 	"github.com/stampd/stampd/uplink/backend/eventlog"
 	"github.com/stampd/stampd/uplink/backend/gateway"
 	"github.com/stampd/stampd/uplink/backend/land"
+	"github.com/stampd/stampd/uplink/backend/programme"
 )
 
 // How long each part may take to stop; the process is to end within 5 s.
@@ -46,6 +48,10 @@ type Options struct {
 	RollRows  int           // rows after which a file is begun anew; the lander's default when 0
 	RollEvery time.Duration // how long a row waits to be landed; the lander's default when 0
 
+	LeaseTTL  time.Duration // how long a terminal keeps the right to give a reward offline; 24 h when 0
+	LeasesOff bool          // terminals get such rights only when they ask
+	EchoAfter time.Duration // how long a terminal waits for what became of its own stamps; the gateway's default when 0
+
 	Name    string         // the gateway's name, stored with every record
 	Version string         // for the log
 	Logger  zerolog.Logger // the zero Logger is silent
@@ -58,6 +64,8 @@ type Backend struct {
 	log      *eventlog.Log
 	lander   *land.Runner
 	deny     *deny.List
+	rules    *programme.Store
+	cards    *cards.Index
 	enrol    *enrolment // nil when nobody is enrolled
 	gateway  *gateway.Gateway
 	server   *grpc.Server
@@ -97,7 +105,12 @@ func Open(o Options) (_ *Backend, err error) {
 		return nil, denyProblem(err, o.Dir)
 	}
 	cfg.VerifyConnection = b.deny.VerifyConnection
-	b.gateway = gateway.New(gateway.Options{Log: b.log, Name: o.Name, Logger: gatewayLog, Deny: b.deny})
+	if err := b.openCards(o); err != nil {
+		return nil, err
+	}
+	b.gateway = gateway.New(gateway.Options{
+		Log: b.log, Name: o.Name, Logger: gatewayLog, Deny: b.deny, Cards: b.cards, Programmes: b.rules, EchoAfter: o.EchoAfter,
+	})
 	b.server = gateway.NewServer(b.gateway, gateway.NewCredentials(cfg, gatewayLog))
 	quiet := net.ListenConfig{KeepAlive: -1} // gRPC probes terminals that say nothing; TCP would do so every 15 s, and they pay for it
 	listener, err := quiet.Listen(context.Background(), "tcp", o.Listen)
@@ -129,6 +142,7 @@ func (b *Backend) Run(ctx context.Context) error {
 	landed := make(chan error, 1)
 	go func() { landed <- b.lander.Run(landing) }()
 	go b.deny.Watch(landing, b.logger)
+	folded := b.fold(landing)
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(b.listener) }()
 	enrolled := b.enrol.serve()
@@ -150,6 +164,8 @@ func (b *Backend) Run(ctx context.Context) error {
 	b.enrol.close()
 	b.stopStreams()
 	stopLanding()
+	<-folded
+	failure = errors.Join(failure, b.cards.Close())
 	err, ended := await(landed, landWait)
 	failure = errors.Join(failure, err)
 	if err := b.log.Close(); err != nil {
@@ -196,6 +212,9 @@ func (b *Backend) close() {
 	}
 	if b.listener != nil {
 		_ = b.listener.Close()
+	}
+	if b.cards != nil {
+		_ = b.cards.Close()
 	}
 	if b.log != nil {
 		_ = b.log.Close() // nothing was written

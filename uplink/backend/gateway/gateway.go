@@ -11,8 +11,10 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/stampd/stampd/uplink/backend/cards"
 	"github.com/stampd/stampd/uplink/backend/deny"
 	"github.com/stampd/stampd/uplink/backend/eventlog"
+	"github.com/stampd/stampd/uplink/backend/programme"
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
 )
@@ -24,6 +26,10 @@ type Options struct {
 	Logger zerolog.Logger   // the zero Logger is silent
 	Deny   *deny.List       // whose streams are ended, and not taken; nil is nobody
 	Now    func() time.Time // wall clock; time.Now when nil
+
+	Cards      *cards.Index     // what is sent down; nil: nothing is
+	Programmes *programme.Store // the same; not nil unless Cards is
+	EchoAfter  time.Duration    // how long a terminal waits for the rows of cards that it alone has changed; 1 min when 0
 }
 
 // Gateway serves terminals. Make one with [New], and serve it with [NewServer]. It is safe for concurrent use.
@@ -36,6 +42,10 @@ type Gateway struct {
 	deny   *deny.List
 	now    func() time.Time
 
+	cards      *cards.Index
+	programmes *programme.Store
+	echoAfter  time.Duration
+
 	mu       sync.Mutex                    // guards streams
 	streams  map[identity.ID]chan struct{} // the stream of each terminal; closed when a newer one takes its place
 	stopping chan struct{}
@@ -45,13 +55,17 @@ type Gateway struct {
 // New returns a gateway that appends to a log.
 func New(o Options) *Gateway {
 	g := &Gateway{
-		log:      o.Log,
-		name:     o.Name,
-		logger:   o.Logger,
-		deny:     o.Deny,
-		now:      o.Now,
+		log:    o.Log,
+		name:   o.Name,
+		logger: o.Logger,
+		deny:   o.Deny,
+		now:    o.Now,
+		cards:  o.Cards, programmes: o.Programmes, echoAfter: o.EchoAfter,
 		streams:  map[identity.ID]chan struct{}{},
 		stopping: make(chan struct{}),
+	}
+	if g.echoAfter == 0 {
+		g.echoAfter = defaultEchoAfter
 	}
 	if g.now == nil {
 		g.now = time.Now

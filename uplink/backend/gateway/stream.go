@@ -42,6 +42,7 @@ type stream struct {
 	end      error                  // why it was closed; read only after that
 	alarmed  bool                   // a chain that differs was logged
 	stored   int                    // new records
+	down     *down                  // nil for a terminal that takes no cards
 
 	boot     *eventlog.BootClock // the terminal's clock since boot; nil when it told nothing of it
 	greeted  time.Time           // when Hello came
@@ -78,6 +79,8 @@ func (g *Gateway) Stream(server wire.UplinkService_StreamServer) (err error) {
 		return s.refuse(err)
 	}
 	s.logger.Info().Str("agent_version", s.version).Int("lanes", len(s.lanes)).Msg("stream opened")
+	s.lead(hello.Loyalty)
+	defer s.down.finish()
 	expired := time.NewTimer(time.Until(s.leaf.NotAfter))
 	defer expired.Stop()
 	err = s.serve(changed, replaced, expired.C)
@@ -188,6 +191,9 @@ func (s *stream) welcome(hello *wire.Hello) error {
 				Uint64("through", m.Through).Msg("terminal's ledger does not follow on what is stored")
 		}
 	}
+	if hello.Loyalty != nil && s.cards != nil {
+		welcome.Cards = 1
+	}
 	s.welcomed = s.now()
 	return s.server.Send(&wire.ToTerminal{Message: &wire.ToTerminal_Welcome{Welcome: welcome}})
 }
@@ -217,17 +223,23 @@ func (s *stream) serve(changed, replaced <-chan struct{}, expired <-chan time.Ti
 	}
 }
 
-// take stores a message's batch, and with it those that came meanwhile, and acknowledges them.
+// take stores a message's batch, and with it those that came meanwhile, and acknowledges them. What is asked is answered
+// by what is stored then.
 func (s *stream) take(m *wire.ToBackend) error {
 	var batches []eventlog.Batch
 	var places []uint32
+	var asked []*wire.LeaseRequest
 	var refused error
 	for ok := true; ok && refused == nil; {
-		var b eventlog.Batch
-		s.refine(m.GetBatch())
-		if b, refused = s.batch(m.GetBatch()); refused == nil {
-			batches = append(batches, b)
-			places = append(places, m.GetBatch().LaneIndex)
+		if r := m.GetLeaseRequest(); r != nil && s.down != nil {
+			asked = append(asked, r)
+		} else {
+			var b eventlog.Batch
+			s.refine(m.GetBatch())
+			if b, refused = s.batch(m.GetBatch()); refused == nil {
+				batches = append(batches, b)
+				places = append(places, m.GetBatch().LaneIndex)
+			}
 		}
 		select {
 		case m, ok = <-s.received:
@@ -236,13 +248,20 @@ func (s *stream) take(m *wire.ToBackend) error {
 		}
 	}
 	// A commit that is on its way is not given up when the terminal goes: what came is stored.
-	results, err := s.log.Append(context.WithoutCancel(s.server.Context()), batches...)
+	var results []eventlog.Result
+	var err error
+	if len(batches) > 0 {
+		results, err = s.log.Append(context.WithoutCancel(s.server.Context()), batches...)
+	}
 	s.kept = s.kept || len(results) > 0
 	if sendErr := s.acknowledge(batches, places, results); sendErr != nil {
 		return sendErr
 	}
 	if err != nil {
 		refused = refusal(err)
+	}
+	for _, r := range asked {
+		s.down.ask(r)
 	}
 	if refused != nil {
 		s.logger.Warn().Err(refused).Msg("batch refused")
@@ -331,7 +350,7 @@ func (s *stream) acknowledge(batches []eventlog.Batch, places []uint32, results 
 		}
 		i := last[place]
 		ack.Chain = s.told[place].chain(batches[i].Chain, short(s.lanes[place].Lane, results[i].Chain))
-		if err := s.server.Send(&wire.ToTerminal{Message: &wire.ToTerminal_Ack{Ack: ack}}); err != nil {
+		if err := s.send(&wire.ToTerminal{Message: &wire.ToTerminal_Ack{Ack: ack}}); err != nil {
 			return err
 		}
 	}

@@ -45,6 +45,7 @@ by 'stampd-backend token' and 'stampd-backend deny'.`,
 	flags.StringVar(&o.LandDir, "land-dir", "", "folder to land Parquet files in (default DIR/parquet)")
 	flags.IntVar(&o.RollRows, "roll-rows", 100_000, "rows after which new files are begun")
 	flags.DurationVar(&o.RollEvery, "roll-every", 10e9, "how long a row waits at most to be landed")
+	flags.DurationVar(&o.LeaseTTL, "lease-ttl", 24*time.Hour, "how long the terminal where a card was filled may give the reward offline; 0: it must ask")
 	flags.StringVar(&format, "log-format", "auto", "auto, json or console")
 	flags.StringVar(&level, "log-level", "info", "trace, debug, info, warn or error; debug tells of every file that lands")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -62,7 +63,7 @@ by 'stampd-backend token' and 'stampd-backend deny'.`,
 			return fmt.Errorf("cannot read --log-level: %w", err)
 		}
 		o.Logger = cli.NewLogger(os.Stderr, format).Level(least)
-		o.Version = v.Version
+		o.Version, o.LeasesOff = v.Version, o.LeaseTTL == 0
 		if name, err := os.Hostname(); err == nil {
 			o.Name = name
 		}
@@ -75,10 +76,12 @@ by 'stampd-backend token' and 'stampd-backend deny'.`,
 	return cmd
 }
 
-// What --cert-life may be.
+// What --cert-life and --lease-ttl may be.
 const (
 	minCertLife = time.Minute
 	maxCertLife = 366 * 24 * time.Hour
+	minLeaseTTL = time.Minute
+	maxLeaseTTL = 30 * 24 * time.Hour
 )
 
 // checkServe returns an error when a flag has a value that makes no sense.
@@ -102,6 +105,8 @@ func checkServe(cmd *cobra.Command, o backend.Options, format, level string) err
 		return &cli.UsageError{Problem: "cannot use --est-listen: want host:port", Remedy: remedy}
 	}
 	switch {
+	case o.LeaseTTL != 0 && (o.LeaseTTL < minLeaseTTL || o.LeaseTTL > maxLeaseTTL):
+		return &cli.UsageError{Problem: "cannot use --lease-ttl: want 0, or 1m to 720h", Remedy: "for example 24h"}
 	case (o.ESTListen == "") != (o.CADir == ""):
 		return &cli.UsageError{Problem: "want both --est-listen and --ca-dir, or neither", Remedy: cli.SeeHelp(cmd)}
 	case o.CertLife < minCertLife || o.CertLife > maxCertLife:
