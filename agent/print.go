@@ -51,19 +51,8 @@ func (p palette) paint(sgr, s string) string {
 	return "\x1b[" + sgr + "m" + s + "\x1b[0m"
 }
 
-// span writes a time span for people: "3 s", "4 min", "2 h 5 min", "3 d 4 h".
-func span(d time.Duration) string {
-	s := int64(d / time.Second)
-	switch {
-	case s < 120:
-		return fmt.Sprintf("%d s", s)
-	case s < 120*60:
-		return fmt.Sprintf("%d min", s/60)
-	case s < 48*3600:
-		return fmt.Sprintf("%d h %d min", s/3600, s/60%60)
-	}
-	return fmt.Sprintf("%d d %d h", s/86400, s/3600%24)
-}
+// span writes a time span for people.
+func span(d time.Duration) string { return cli.Span(d) }
 
 // bytesOf writes a number of bytes for people: "312 B", "20 KiB", "4.2 KiB".
 func bytesOf(n uint64) string {

@@ -49,7 +49,7 @@ stampd 1.2.3, terminal t-1 of merchant m-1, up 3 h 5 min
             last stored 2 min ago, sent 2 MiB, received 1.5 KiB, connected 7 times
             last attempt ended at tcp: no route [2J
             hint: plug it in
-            readings are held for 3 h 0 min, until their time of day; payments and stamps are sent at once
+            readings are held for 3 h, until their time of day; payments and stamps are sent at once
   network   unknown
   backlog   ledger 12, telemetry 43 (1 in memory)
   queue     /q, 64 KiB used of 64 MiB, 1 quarantined, 2 dropped
@@ -245,7 +245,7 @@ stampd 1, terminal t of merchant m, up 0 s
 
 func TestSpan(t *testing.T) {
 	tests := map[time.Duration]string{
-		0: "0 s", 119 * time.Second: "119 s", 2 * time.Minute: "2 min", 125 * time.Minute: "2 h 5 min",
+		0: "0 s", 119 * time.Second: "119 s", 2 * time.Minute: "2 min", 125 * time.Minute: "2 h 5 min", 3 * time.Hour: "3 h",
 		50 * time.Hour: "2 d 2 h",
 	}
 	for d, want := range tests {

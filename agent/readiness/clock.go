@@ -16,6 +16,9 @@ func (f *Facts) clock(worse string) []*wire.ReadinessReason {
 	case wire.ClockConfidence_CLOCK_CONFIDENCE_NTP, wire.ClockConfidence_CLOCK_CONFIDENCE_NETWORK:
 		return reasons(code, ready, "the clock was checked", "")
 	case wire.ClockConfidence_CLOCK_CONFIDENCE_RTC:
+		if worse == clockOfPayments { // an age needs no better clock
+			return reasons(code, ready, "the clock was not checked since boot, and shows a time that can be right", "")
+		}
 		return reasons(code, degraded, "the clock was not checked since boot: "+worse, hint)
 	case wire.ClockConfidence_CLOCK_CONFIDENCE_UNSET:
 		return reasons(code, degraded, "the clock was never set: "+worse, hint)

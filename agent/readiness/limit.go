@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/stampd/stampd/uplink/cli"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -48,11 +49,11 @@ func (f *Facts) limits() []*wire.ReadinessReason {
 		r.UntilUnixMs = f.in(max(allowed-oldest, 0))
 		switch {
 		case s.Count == 0:
-			r.Text = "nothing is stored: a payment that is stored now can be forwarded for " + span(allowed)
+			r.Text = "nothing is stored: a payment that is stored now can be forwarded for " + cli.Span(allowed)
 		case r.GetLeft() == 0:
-			r.Text = "the oldest stored payment is older than " + span(allowed) + ", and may be declined"
+			r.Text = "the oldest stored payment is older than " + cli.Span(allowed) + ", and may be declined"
 		default:
-			r.Text = "the oldest stored payment can be forwarded for another " + span(allowed-oldest)
+			r.Text = "the oldest stored payment can be forwarded for another " + cli.Span(allowed-oldest)
 		}
 		found = append(found, r)
 	}
@@ -83,17 +84,4 @@ func percent(used, allowed int64) int64 {
 		return used / (allowed / 100)
 	}
 	return used * 100 / allowed
-}
-
-// span writes a time span for people.
-func span(d time.Duration) string {
-	switch {
-	case d < 2*time.Minute:
-		return fmt.Sprintf("%d s", d/time.Second)
-	case d < 2*time.Hour:
-		return fmt.Sprintf("%d min", d/time.Minute)
-	case d < 48*time.Hour:
-		return fmt.Sprintf("%d h", d/time.Hour)
-	}
-	return fmt.Sprintf("%d days", d/(24*time.Hour))
 }

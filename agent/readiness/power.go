@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/stampd/stampd/uplink/cli"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -49,7 +50,7 @@ func (f *Facts) battery(b *wire.Battery) *wire.ReadinessReason {
 		r.Readiness, r.Text, r.Hint = degraded, "the terminal runs on its battery"+level+"; it is not known for how long", "plug it in"
 		return r
 	}
-	r.Text, r.Left, r.UntilUnixMs = "the terminal runs on its battery"+level+", for about "+span(lasts), new(int64(lasts/time.Second)), f.in(lasts)
+	r.Text, r.Left, r.UntilUnixMs = "the terminal runs on its battery"+level+", for about "+cli.Span(lasts), new(int64(lasts/time.Second)), f.in(lasts)
 	if b.CapacityPercent != nil && b.GetCapacityPercent() <= nearlyEmpty || lasts < time.Hour {
 		r.Readiness, r.Hint = degraded, "plug it in"
 	}

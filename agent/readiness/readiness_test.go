@@ -96,7 +96,7 @@ func TestOf(t *testing.T) {
 		"oldest is too old":         {func(f *Facts) { f.Stored = stored(1, 1, 25*time.Hour) }, verdicts{notReady, ready, ready}, "LIMIT_AGE", "may be declined", 0, at(0)},
 		"age runs backwards":        {func(f *Facts) { f.Stored = stored(1, 1, -time.Hour) }, all, "QUEUE", "the queue works", -1, at(24 * time.Hour)},
 
-		"clock was not checked":  {func(f *Facts) { f.Clock = rtc }, each(degraded), "CLOCK", "not checked since boot", -1, at(24 * time.Hour)},
+		"clock was not checked":  {func(f *Facts) { f.Clock = rtc }, verdicts{ready, degraded, degraded}, "CLOCK", "not checked since boot", -1, at(24 * time.Hour)},
 		"clock was never set":    {func(f *Facts) { f.Clock, f.Now = unset, time.Time{} }, each(degraded), "CERTIFICATE", "not known", -1, at(60 * 24 * time.Hour)},
 		"clock does not say":     {func(f *Facts) { f.Clock = 0 }, each(degraded), "CLOCK", "not known whether the clock is right", -1, at(24 * time.Hour)},
 		"battery was not looked": {func(f *Facts) { f.Power = Power{} }, each(degraded), "BATTERY", "not known", -1, at(24 * time.Hour)},

@@ -3,6 +3,7 @@ package readiness
 import (
 	"time"
 
+	"github.com/stampd/stampd/uplink/cli"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -38,11 +39,11 @@ func (f *Facts) uplink() []*wire.ReadinessReason {
 		case r.UntilUnixMs == nil || f.Now.IsZero():
 			r.Text = "it is not known how long the terminal's certificate is good"
 		case time.UnixMilli(*r.UntilUnixMs).Sub(f.Now) < endsSoon:
-			r.Text = "the terminal's certificate ends in " + span(max(time.UnixMilli(*r.UntilUnixMs).Sub(f.Now), 0)) +
+			r.Text = "the terminal's certificate ends in " + cli.Span(max(time.UnixMilli(*r.UntilUnixMs).Sub(f.Now), 0)) +
 				", and can't be renewed without the network"
 		default:
 			r.Readiness, r.Hint = ready, ""
-			r.Text = "the certificate is good for another " + span(time.UnixMilli(*r.UntilUnixMs).Sub(f.Now))
+			r.Text = "the certificate is good for another " + cli.Span(time.UnixMilli(*r.UntilUnixMs).Sub(f.Now))
 		}
 	default:
 		r.Text = "it is not known whether the terminal's certificate is good"
