@@ -31,9 +31,8 @@ type networking struct {
 	sysRoot, procRoot, root string
 	addresses               func() (map[string][]string, error)
 
-	links  *bounded[*wire.LinkList]
-	routes *bounded[*wire.RouteList]
-	names  *bounded[*wire.NameServers]
+	links *bounded[*wire.LinkList]
+	names *bounded[*wire.NameServers]
 }
 
 func newNetwork(p Profile) *networking {
@@ -41,7 +40,6 @@ func newNetwork(p Profile) *networking {
 		sysRoot: p.SysRoot, procRoot: p.ProcRoot, root: cmp.Or(p.Root, "/"),
 		addresses: p.Addresses,
 		links:     newBounded[*wire.LinkList](hostLimit),
-		routes:    newBounded[*wire.RouteList](hostLimit),
 		names:     newBounded[*wire.NameServers](hostLimit),
 	}
 	if n.addresses == nil {
@@ -67,16 +65,16 @@ func (b *Board) Network(ctx context.Context) *wire.NetworkStatus {
 //
 // Only the kernel's main table is read. Where policy routing has each network in a table of its own, as on Android, there
 // is no default route in it.
+//
+// The tables are in the kernel's memory: no hardware is waited for, and so no limit is needed, whose goroutine would wake a
+// thread or two at each look.
 func (b *Board) DefaultRoutes(ctx context.Context) (ipv4, ipv6 *wire.RouteList) {
-	n := b.network
-	type families struct{ ipv4, ipv6 *wire.RouteList }
-	both, err := batch(ctx, n.routes, hostLimit, func(do reader[*wire.RouteList]) families {
-		return families{own(do("ipv4", n.ipv4Routes)), own(do("ipv6", n.ipv6Routes))}
-	})
-	if err != nil {
+	if ctx.Err() != nil {
 		return nil, nil
 	}
-	return both.ipv4, both.ipv6
+	ipv4, _ = b.network.ipv4Routes() // nil when unknown
+	ipv6, _ = b.network.ipv6Routes()
+	return ipv4, ipv6
 }
 
 func (n *networking) readLinks(ctx context.Context) *wire.LinkList {
