@@ -56,7 +56,7 @@ func (b *kernelBattery) Read(ctx context.Context) (*wire.Battery, error) {
 		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), found.err)
 	}
 	reading := found.reading
-	reading.CurrentUa = b.signed(reading.Status, reading.CurrentUa)
+	b.putRight(reading)
 	if !useful(reading) {
 		return nil, fmt.Errorf("cannot read battery %s: %w", b.Name(), ErrUnusable)
 	}
@@ -98,11 +98,14 @@ func (b *kernelBattery) read(read getter) kernelReading {
 	return kernelReading{reading: reading, raw: raw}
 }
 
-// signed returns the current with its sign corrected.
-func (b *kernelBattery) signed(status wire.ChargeStatus, current *int64) *int64 {
+// putRight corrects the sign of the current, and tells when that is needed.
+func (b *kernelBattery) putRight(reading *wire.Battery) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.sign.apply(status, current)
+	reading.CurrentUa = b.sign.apply(reading.Status, reading.CurrentUa)
+	if b.sign.distrusted {
+		reading.CurrentSignInverted = new(true)
+	}
 }
 
 // useful tells whether a reading says anything about the state of the battery.

@@ -341,24 +341,26 @@ func TestPowerSupplyBeingRemoved(t *testing.T) {
 func TestPowerSupplySign(t *testing.T) {
 	tree := readTree(t, "inverted")
 	battery := batteries(t, hal.NewPowerSupply(tree))[0]
+	found := new(bool)
 	current := func() *int64 {
 		t.Helper()
 		reading, err := battery.Read(t.Context())
 		if err != nil {
 			t.Fatal(err)
 		}
+		found = reading.CurrentSignInverted
 		return reading.CurrentUa
 	}
 	for range 9 {
-		if got := current(); got != nil {
-			t.Fatalf("current is %d while its sign is in doubt", *got)
+		if got := current(); got != nil || found != nil {
+			t.Fatal("the current is told, or what its sign is, while that is in doubt")
 		}
 	}
 	if got := current(); got == nil || *got != -241000 {
 		t.Fatalf("current at the tenth reading is %v, want -241000", got)
 	}
-	if note := battery.(interface{ Note() string }).Note(); note != "sign=inverted" {
-		t.Errorf("note is %q", note)
+	if note := battery.(interface{ Note() string }).Note(); note != "sign=inverted" || found == nil || !*found {
+		t.Errorf("note is %q, and the reading says %v", note, found)
 	}
 	for _, step := range []struct{ attribute, content string }{{"status", "Charging"}, {"current_now", "-900000"}} {
 		if err := tree.Set(class+"/battery/"+step.attribute, step.content); err != nil {

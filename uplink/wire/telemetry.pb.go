@@ -446,9 +446,12 @@ type Battery struct {
 	// unknown, or it does not charge.
 	TimeToFullSeconds *uint32 `protobuf:"varint,17,opt,name=time_to_full_seconds,json=timeToFullSeconds,proto3,oneof" json:"time_to_full_seconds,omitempty"`
 	// The battery's or the gauge's own name for its model: up to 64 characters. Empty means unknown.
-	Model         string `protobuf:"bytes,18,opt,name=model,proto3" json:"model,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Model string `protobuf:"bytes,18,opt,name=model,proto3" json:"model,omitempty"`
+	// Whether the driver's sign of the current was found to be wrong: it says that a battery charges that is discharged. current_ua is
+	// put right where the status tells how. Unset means that nothing was found.
+	CurrentSignInverted *bool `protobuf:"varint,19,opt,name=current_sign_inverted,json=currentSignInverted,proto3,oneof" json:"current_sign_inverted,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
 }
 
 func (x *Battery) Reset() {
@@ -605,6 +608,13 @@ func (x *Battery) GetModel() string {
 		return x.Model
 	}
 	return ""
+}
+
+func (x *Battery) GetCurrentSignInverted() bool {
+	if x != nil && x.CurrentSignInverted != nil {
+		return *x.CurrentSignInverted
+	}
+	return false
 }
 
 // Modem is one reading of one cellular modem. What seldom changes (fields 13 to 19, 25 to 29, 31 and 32) a terminal tells once
@@ -1560,7 +1570,7 @@ const file_telemetry_proto_rawDesc = "" +
 	"\n" +
 	"\x0ftelemetry.proto\x12\tstampd.v1\"(\n" +
 	"\x0eTelemetryBlock\x12\x16\n" +
-	"\x06events\x18\x01 \x03(\fR\x06events\"\xe9\b\n" +
+	"\x06events\x18\x01 \x03(\fR\x06events\"\xbc\t\n" +
 	"\aBattery\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
 	"\x06status\x18\x02 \x01(\x0e2\x17.stampd.v1.ChargeStatusR\x06status\x12.\n" +
@@ -1583,7 +1593,8 @@ const file_telemetry_proto_rawDesc = "" +
 	"\x0ehealth_percent\x18\x0f \x01(\rH\vR\rhealthPercent\x88\x01\x01\x126\n" +
 	"\x15time_to_empty_seconds\x18\x10 \x01(\rH\fR\x12timeToEmptySeconds\x88\x01\x01\x124\n" +
 	"\x14time_to_full_seconds\x18\x11 \x01(\rH\rR\x11timeToFullSeconds\x88\x01\x01\x12\x14\n" +
-	"\x05model\x18\x12 \x01(\tR\x05modelB\x13\n" +
+	"\x05model\x18\x12 \x01(\tR\x05model\x127\n" +
+	"\x15current_sign_inverted\x18\x13 \x01(\bH\x0eR\x13currentSignInverted\x88\x01\x01B\x13\n" +
 	"\x11_capacity_percentB\r\n" +
 	"\v_voltage_uvB\r\n" +
 	"\v_current_uaB\x1a\n" +
@@ -1597,7 +1608,8 @@ const file_telemetry_proto_rawDesc = "" +
 	"\"_charge_rate_millipercent_per_hourB\x11\n" +
 	"\x0f_health_percentB\x18\n" +
 	"\x16_time_to_empty_secondsB\x17\n" +
-	"\x15_time_to_full_seconds\"\x9e\f\n" +
+	"\x15_time_to_full_secondsB\x18\n" +
+	"\x16_current_sign_inverted\"\x9e\f\n" +
 	"\x05Modem\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12'\n" +
 	"\fregistration\x18\x02 \x01(\rH\x00R\fregistration\x88\x01\x01\x120\n" +
