@@ -7,22 +7,28 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// intakeRoom is how many messages about cards wait for the terminal's disk. What is sent beyond that waits in the link, and
-// the backend with it.
+// intakeRoom is how many messages about cards and settings wait for the terminal's disk. What is sent beyond that waits
+// in the link, and the backend with it.
 const intakeRoom = 2
 
-// intake takes what one stream brings about cards to where the terminal keeps it, in a goroutine of its own, so that acks
-// do not wait for it.
+// intake takes what one stream brings about cards and settings to where the terminal keeps it, in a goroutine of its own,
+// so that acks do not wait for it.
 type intake struct {
 	*session
+	cards   bool // the terminal takes cards, and the backend sends them
 	to      chan *wire.ToTerminal
 	logID   []byte // of the rows that came last
 	through uint64 // of them
 	broken  map[string]bool
 }
 
-// introduce puts into a Hello what the terminal has of cards. When that can't be read, the stream goes without them.
+// introduce puts into a Hello what the terminal has of settings and cards. When its cards can't be read, the stream goes
+// without them.
 func (s *session) introduce(hello *wire.Hello) {
+	if s.Settings != nil {
+		hello.Settings = s.Settings.Have()
+		s.intake = &intake{session: s, broken: map[string]bool{}}
+	}
 	if s.Cards == nil {
 		return
 	}
@@ -32,16 +38,17 @@ func (s *session) introduce(hello *wire.Hello) {
 		return
 	}
 	hello.Loyalty = have
-	s.intake = &intake{session: s, logID: have.GetLogId(), through: have.GetThrough(), broken: map[string]bool{}}
+	s.intake = &intake{session: s, cards: true, logID: have.GetLogId(), through: have.GetThrough(), broken: map[string]bool{}}
 }
 
-// settle begins to take cards, when the backend sends any.
+// settle begins to take settings, and cards when the backend sends any.
 func (s *session) settle(w *wire.Welcome) {
-	if w.GetCards() == 0 {
-		s.intake = nil
+	if s.intake == nil {
+		return
 	}
-	if s.intake != nil {
-		s.intake.to = make(chan *wire.ToTerminal, intakeRoom)
+	s.intake.cards = s.intake.cards && w.GetCards() > 0
+	s.intake.to = make(chan *wire.ToTerminal, intakeRoom)
+	if s.intake.cards {
 		s.asks = newAsks()
 	}
 }
@@ -73,6 +80,9 @@ func (i *intake) run(ctx context.Context) {
 // the numbers of leases say what is there, and must not pass what is not.
 func (i *intake) take(ctx context.Context, m *wire.ToTerminal) {
 	kind, wrong, store := i.judge(ctx, m)
+	if kind == "" {
+		return // nothing that was asked for
+	}
 	if i.broken[kind] {
 		i.answered(m, errNotKept)
 		return
@@ -96,6 +106,12 @@ func (i *intake) take(ctx context.Context, m *wire.ToTerminal) {
 
 // judge returns what a message is, what is wrong with it, and how it is stored.
 func (i *intake) judge(ctx context.Context, m *wire.ToTerminal) (kind, wrong string, store func() error) {
+	if m := m.GetSettings(); m != nil && i.Settings != nil {
+		return "settings", "", func() error { return i.Settings.Take(ctx, m) }
+	}
+	if !i.cards {
+		return "", "", nil
+	}
 	switch m := m.GetMessage().(type) {
 	case *wire.ToTerminal_CardRows:
 		return "card_rows", i.checkRows(m.CardRows), func() error { return i.takeRows(ctx, m.CardRows) }
@@ -109,7 +125,7 @@ func (i *intake) judge(ctx context.Context, m *wire.ToTerminal) (kind, wrong str
 			return i.Cards.TakeLease(ctx, m.LeaseAnswer.GetLease())
 		}
 	}
-	return "", "", func() error { return nil } // a message of a later version
+	return "", "", nil // a message of a later version
 }
 
 func (i *intake) takeRows(ctx context.Context, m *wire.CardRows) error {

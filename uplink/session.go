@@ -40,8 +40,8 @@ type session struct {
 	acks   chan struct{} // a token when an ack has made room in the window
 
 	packing bool    // the backend reads packed records
-	intake  *intake // nil when no cards are taken
-	asks    *asks   // the same
+	intake  *intake // nil when neither cards nor settings are taken
+	asks    *asks   // nil when no cards are
 	pace    *pace
 
 	asked     *int64  // Hello.clock.boot_ms

@@ -18,8 +18,8 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// Options is what a client needs. Zero durations and sizes are not defaults: everything must be set, but Backend
-// and Cards.
+// Options is what a client needs. Zero durations and sizes are not defaults: everything must be set, but Backend,
+// Cards and Settings.
 type Options struct {
 	Queue        *buffer.Queue
 	Backend      string // host:port; empty means that nothing is sent
@@ -46,9 +46,10 @@ type Options struct {
 	ProxyCA  string        // PEM file of the authorities of an https proxy; empty means the system's
 	Resolver *net.Resolver // looks names up; nil means the system's
 
-	Cards Cards             // keeps what the backend sends of cards and rules; nil: nothing is asked for
-	Alarm func(*wire.Audit) // told of a backend that contradicts the queue, or makes no sense
-	Log   zerolog.Logger
+	Cards    Cards             // keeps what the backend sends of cards and rules; nil: nothing is asked for
+	Settings Settings          // takes what the backend sends of settings; nil: none is asked for
+	Alarm    func(*wire.Audit) // told of a backend that contradicts the queue, or makes no sense
+	Log      zerolog.Logger
 }
 
 // Files are the PEM files of the terminal's identity. They are read at each attempt, so that renewed ones are used
