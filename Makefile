@@ -25,7 +25,7 @@ TALLY    = | $(GO) run ./.ci/tally
 LINT     = $(GO) tool -modfile=.ci/lint.mod golangci-lint
 ARM_PKGS = ./buffer/... ./hal/cellular/... ./loyalty/... ./pci/... ./uplink/block/... ./uplink/packing/... ./uplink/sketch/... ./uplink/wire/...
 
-.PHONY: help build demo chaos test setup generated vet lint race faults fips arm-test kernel-test cross leaks bench microbench fuzz proto clean
+.PHONY: help build demo chaos test setup generated vet lint race faults fips arm-test kernel-test cross leaks bench schedules microbench fuzz proto clean
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -84,11 +84,14 @@ cross: ## build both programs for ARM, stripped, and hold the armv7 agent to its
 leaks: ## modems, batteries, gauges, buses and switches come and go CYCLES=10000 times each: nothing may stay
 	$(GO) test -count=1 -timeout 1h -v -run Unplug ./hal ./hal/at -args -cycles $(CYCLES) | grep -v '^=== '
 
-bench: ## what stampd costs: every figure beside its floor and its budget; ONLY=name measures one thing
+bench: ## what stampd costs: every figure beside its floor and its budget; ONLY=name measures one thing, TIME=5m watches an idle terminal for longer
 	@GOARCH=arm GOARM=7 $(SMALL) -o bin/linux-armv7/stampd ./agent
 	@$(SMALL) -o bin/release/stampd ./agent
 	@$(RELEASE) -o bin/release/stampd-backend ./uplink/cmd/backend
-	@$(GO) run ./uplink/cmd/cost $(if $(ONLY),-only '$(ONLY)')
+	@$(GO) run ./uplink/cmd/cost $(if $(ONLY),-only '$(ONLY)') $(if $(filter command line,$(origin TIME)),-idle $(TIME))
+
+schedules: ## what each default schedule costs in bytes a day, beside what its comment says
+	@$(GO) test -count=1 -v -run '^TestScheduleCosts$$' ./agent | sed -n 's/.*_test.go:[0-9]*: //p'
 
 microbench: ## the benchmarks of each package
 	$(GO) test -run '^$$' -bench . -benchmem ./...
