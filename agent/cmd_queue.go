@@ -41,6 +41,8 @@ type queueSource interface {
 	records(ctx context.Context, lane *wire.QueueLane, from uint64) iter.Seq2[*wire.QueueRecord, error]
 	// quarantine returns the records that the backend refused.
 	quarantine(ctx context.Context) iter.Seq2[*wire.QueueRecord, error]
+	// explain has records say from now on why they stay.
+	explain()
 	// damage returns what keeps records from being found, or nil.
 	damage() error
 	close() error
@@ -73,7 +75,7 @@ func openQueueSource(cmd *cobra.Command, needsKey bool) (queueSource, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &queueOfFile{f}, nil
+	return newQueueOfFile(cmd, f), nil
 }
 
 // openQueueFile opens the file that the flags or the config name.

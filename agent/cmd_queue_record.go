@@ -27,6 +27,7 @@ type recordJSON struct {
 	Payload []byte            `json:"payload,omitempty"` // when the events do not say all that is in it
 	Sealed  []byte            `json:"sealed,omitempty"`  // when it can't be opened
 	Problem string            `json:"problem,omitempty"`
+	Stay    json.RawMessage   `json:"stay,omitempty"` // why it is there, in the schema's mapping
 }
 
 // opened returns the events in a record, each as its bytes, or why there are none.
@@ -52,6 +53,9 @@ func toJSON(r *wire.QueueRecord, show func(*wire.Event)) (recordJSON, bool) {
 	}
 	if r.GetReason() != wire.RejectReason_REJECT_REASON_UNSPECIFIED {
 		j.Reason = reasonName(r.GetReason())
+	}
+	if r.GetStay() != nil {
+		j.Stay = onLine(r.GetStay())
 	}
 	var events [][]byte
 	if events, j.Problem = opened(r); j.Problem != "" {
@@ -82,20 +86,25 @@ func toJSON(r *wire.QueueRecord, show func(*wire.Event)) (recordJSON, bool) {
 
 // eventJSON returns an event in protobuf's JSON mapping on one line, and reports whether its bytes can be made of that.
 func eventJSON(event *wire.Event, encoded []byte) (json.RawMessage, bool) {
-	text, err := protojson.Marshal(event)
+	line, again := onLine(event), new(wire.Event)
+	if protojson.Unmarshal(line, again) != nil {
+		return line, false
+	}
+	back, err := proto.MarshalOptions{Deterministic: true}.Marshal(again)
+	return line, err == nil && bytes.Equal(back, encoded)
+}
+
+// onLine returns a message in protobuf's JSON mapping on one line, or null.
+func onLine(m proto.Message) json.RawMessage {
+	text, err := protojson.Marshal(m)
 	if err != nil {
-		return json.RawMessage("null"), false
+		return json.RawMessage("null")
 	}
 	var line bytes.Buffer
 	if json.Compact(&line, text) != nil { // protojson varies its spaces
-		return json.RawMessage("null"), false
+		return json.RawMessage("null")
 	}
-	again := new(wire.Event)
-	if protojson.Unmarshal(text, again) != nil {
-		return line.Bytes(), false
-	}
-	back, err := proto.MarshalOptions{Deterministic: true}.Marshal(again)
-	return line.Bytes(), err == nil && bytes.Equal(back, encoded)
+	return line.Bytes()
 }
 
 // mask takes from an event what a screen need not show: all but the end of what stands for a card.
@@ -132,6 +141,7 @@ func printRecord(w io.Writer, r *wire.QueueRecord) {
 		line += fmt.Sprintf("  can't be opened: %s (%s)", printable(j.Problem), bytesOf(uint64(len(r.GetSealed())+len(r.GetPayload()))))
 	}
 	fmt.Fprintln(w, line)
+	printStay(w, r.GetStay())
 	for _, e := range j.Events {
 		if len(j.Events) > 1 {
 			fmt.Fprintf(w, "  %s\n", e)
@@ -142,6 +152,24 @@ func printRecord(w io.Writer, r *wire.QueueRecord) {
 			fmt.Fprintf(w, "  %s\n", &text)
 		}
 	}
+}
+
+// printStay writes why a record is there, when it is tried next and what happens to it in time.
+func printStay(w io.Writer, s *wire.RecordStay) {
+	if s == nil {
+		return
+	}
+	waits := "waits"
+	if s.WaitingMs != nil {
+		waits += " for " + span(time.Duration(s.GetWaitingMs())*time.Millisecond)
+	}
+	fmt.Fprintf(w, "  %s: %s\n", waits, printable(s.GetWhy()))
+	fmt.Fprintf(w, "  next attempt: %s\n", s.GetNext())
+	deadline := s.GetDeadline()
+	if s.DeadlineUnixMs != nil {
+		deadline = time.UnixMilli(s.GetDeadlineUnixMs()).UTC().Format("2006-01-02 15:04Z") + ", " + deadline
+	}
+	fmt.Fprintf(w, "  deadline: %s\n", deadline)
 }
 
 // madeOf says what the events are and when the first was made.

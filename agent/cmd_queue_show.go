@@ -20,7 +20,8 @@ func newQueueShowCommand() *cobra.Command {
 		Use:   "show [LANE[/EPOCH]] [SEQ|FROM-TO]",
 		Short: "Show records of the queue",
 		Long: `Show records of the queue, the oldest first: those of a lane (ledger or telemetry),
-of an epoch (as many of its digits as tell it from others), or between two numbers.
+of an epoch (as many of its digits as tell it from others), or between two numbers,
+each with why it is still there, when it is tried next and what happens to it in time.
 Of tokens and payment account references only the end is shown; 'stampd queue export' has all.`,
 		Example: `  stampd queue show
   stampd queue show ledger 17
@@ -53,6 +54,7 @@ func showRecords(cmd *cobra.Command, args []string, limit uint, read func(select
 		return err
 	}
 	defer func() { err = errors.Join(err, q.close()) }()
+	q.explain()
 	asJSON, _ := cmd.Flags().GetBool("json")
 	w := cmd.OutOrStdout()
 	shown := uint(0)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/stampd/stampd/agent/localapi"
 	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/uplink/cli"
 	"github.com/stampd/stampd/uplink/wire"
 )
@@ -16,7 +17,8 @@ import (
 // queueOfAgent is the queue of a running agent.
 type queueOfAgent struct {
 	*client
-	cancel context.CancelFunc
+	cancel    context.CancelFunc
+	explained bool
 }
 
 func newQueueOfAgent(cmd *cobra.Command) (*queueOfAgent, error) {
@@ -32,6 +34,8 @@ func (q *queueOfAgent) close() error {
 	return nil
 }
 
+func (q *queueOfAgent) explain() { q.explained = true }
+
 func (q *queueOfAgent) damage() error { return nil } // a damaged file is replaced before the agent works with it
 
 func (q *queueOfAgent) list(ctx context.Context) (*wire.ListQueueResponse, error) {
@@ -45,13 +49,13 @@ func (q *queueOfAgent) records(ctx context.Context, lane *wire.QueueLane, from u
 		if last != nil {
 			from = last.GetSeq() + 1
 		}
-		return &wire.ReadQueueRequest{Lane: lane.GetLane(), Epoch: lane.GetEpoch()[:shortEpoch], From: from, MaxRecords: recordsAsked}
+		return &wire.ReadQueueRequest{Lane: lane.GetLane(), Epoch: lane.GetEpoch()[:shortEpoch], From: from, MaxRecords: recordsAsked, Explain: q.explained}
 	})
 }
 
 func (q *queueOfAgent) quarantine(ctx context.Context) iter.Seq2[*wire.QueueRecord, error] {
 	return q.pages(ctx, func(_ *wire.QueueRecord, n uint64) *wire.ReadQueueRequest {
-		return &wire.ReadQueueRequest{Quarantine: true, From: n, MaxRecords: recordsAsked}
+		return &wire.ReadQueueRequest{Quarantine: true, From: n, MaxRecords: recordsAsked, Explain: q.explained}
 	})
 }
 
@@ -87,7 +91,23 @@ func (q *queueOfAgent) pages(ctx context.Context, next func(last *wire.QueueReco
 }
 
 // queueOfFile is a queue file that no agent holds.
-type queueOfFile struct{ *buffer.File }
+type queueOfFile struct {
+	*buffer.File
+	circumstances localapi.Circumstances
+	explained     bool
+}
+
+// newQueueOfFile returns the queue in a file. Of the settings it needs none, and says less without them.
+func newQueueOfFile(cmd *cobra.Command, f *buffer.File) *queueOfFile {
+	q := &queueOfFile{File: f, circumstances: localapi.Circumstances{Now: hal.NewClock("/proc").Now()}}
+	path, _ := cmd.Flags().GetString("config")
+	if cfg, err := loadConfig(path); err == nil {
+		q.circumstances.MaxAge = cfg.Payments.MaxAge.Duration
+	}
+	return q
+}
+
+func (q *queueOfFile) explain() { q.explained = true }
 
 func (q *queueOfFile) close() error { return q.Close() }
 
@@ -144,7 +164,11 @@ func (q *queueOfFile) quarantine(context.Context) iter.Seq2[*wire.QueueRecord, e
 
 func (q *queueOfFile) each(records iter.Seq[buffer.Stored], yield func(*wire.QueueRecord, error) bool) {
 	for r := range records {
-		if !yield(localapi.QueueRecord(r), nil) {
+		record := localapi.QueueRecord(r)
+		if q.explained {
+			record.Stay = q.circumstances.Stay(record)
+		}
+		if !yield(record, nil) {
 			return
 		}
 	}

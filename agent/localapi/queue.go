@@ -80,6 +80,12 @@ func (s *Server) readQueue(_ context.Context, req *wire.ReadQueueRequest) (*wire
 	for _, r := range page {
 		res.Records = append(res.Records, QueueRecord(r))
 	}
+	if req.GetExplain() {
+		now := Circumstances{Now: s.Ledger.Clock.Now(), Uplink: s.Uplink.Status(), MaxAge: s.Ledger.Limits.Age}
+		for _, r := range res.GetRecords() {
+			r.Stay = now.Stay(r)
+		}
+	}
 	return res, nil
 }
 
