@@ -79,7 +79,7 @@ cross: ## build both programs for ARM, stripped, and hold the armv7 agent to its
 	GOARCH=arm64 $(RELEASE) -o bin/linux-arm64/stampd-backend ./uplink/cmd/backend
 	@stat -c '%n %s' bin/linux-*/* | awk '{ printf "%-34s %6.2f MB\n", $$1, $$2/1e6 } \
 	  $$1 == "bin/linux-armv7/stampd" && $$2 > $(BUDGET) { over = 1 } \
-	  END { if (over) { printf "error: bin/linux-armv7/stampd is over its budget of %.0f MB\n", $(BUDGET)/1e6; exit 1 } }'
+	  END { if (over) { printf "error: bin/linux-armv7/stampd is over its budget of %.0f MB\nhint: CONTRIBUTING.md says what makes it large\n", $(BUDGET)/1e6; exit 1 } }'
 
 leaks: ## modems, batteries, gauges, buses and switches come and go CYCLES=10000 times each: nothing may stay
 	$(GO) test -count=1 -timeout 1h -v -run Unplug ./hal ./hal/at -args -cycles $(CYCLES) | grep -v '^=== '

@@ -16,7 +16,7 @@ import (
 )
 
 // call is the name of a procedure of the agent, and the types of its messages. The generated client has a generic type
-// compiled for each, which adds 10 KB to the agent; these are names and no more.
+// compiled for each, which adds 38 KB to the agent; these are names and no more.
 type call[Req, Res proto.Message] string
 
 const (

@@ -10,7 +10,7 @@ import (
 )
 
 // raw is a message as it is on the wire. All calls have this one type: Connect's handlers are generic, and those of messages'
-// own types would add 10 KB to the agent with each call.
+// own types would add 15 KB to the agent with each call.
 type raw struct {
 	data []byte
 	json bool // protobuf's JSON mapping, else its binary encoding
