@@ -40,7 +40,7 @@ func TestStepOfTheClockIsRecorded(t *testing.T) {
 	})
 	a := &agent{log: zerolog.Nop(), clock: clock, queue: queue}
 	a.ledger, err = ledger.New(ledger.Options{
-		Queue: queue, Guard: pci.NewGuard(nil), Clock: clock, Online: func() bool { return false },
+		Queue: queue, Guard: pci.NewGuard(nil), Clock: clock, Terminal: "t-1", Online: func() bool { return false },
 		Programme: loyalty.Programme{ID: "coffee", Version: 1, StampsPerReward: 9, MaxStampsPerPurchase: 1},
 	})
 	if err != nil {

@@ -90,8 +90,8 @@ func (f *fixture) open(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.ledger, err = ledger.New(ledger.Options{
-		Queue: f.queue, Guard: f.guard, Clock: f.clock,
-		Programme: loyalty.Programme{ID: "coffee", Version: 1, StampsPerReward: 9, MaxStampsPerPurchase: 4},
+		Queue: f.queue, Guard: f.guard, Clock: f.clock, Terminal: "t-0001",
+		Programme: loyalty.Programme{ID: "coffee", Version: 1, StampsPerReward: 9, MaxStampsPerPurchase: 4, MinGap: new(time.Duration)},
 		Refs:      pci.NewRefKey([32]byte{2}),
 		Online:    func() bool { return false },
 	})

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stampd/stampd/hal"
+	"github.com/stampd/stampd/loyalty"
 	"github.com/stampd/stampd/loyalty/phone"
 	"github.com/stampd/stampd/uplink"
 	"github.com/stampd/stampd/uplink/est"
@@ -119,13 +120,23 @@ type PaymentsConfig struct {
 // LoyaltyConfig is the stamp cards.
 type LoyaltyConfig struct {
 	ProgrammeID          string `toml:"programme_id" comment:"The programme that stamps count for: 1 to 64 of a-z, 0-9, dot and dash."`
-	ProgrammeVersion     uint32 `toml:"programme_version" comment:"Version of its rules, from 1."`
+	ProgrammeVersion     uint32 `toml:"programme_version" comment:"Version of its rules, from 1. All rules here hold until the backend sends a version of the programme."`
 	StampsPerReward      int32  `toml:"stamps_per_reward" comment:"Stamps that earn a reward, 1 to 1000: 9 is \"buy nine, get one free\"."`
 	MaxStampsPerPurchase int32  `toml:"max_stamps_per_purchase" comment:"Stamps that one purchase may give, 1 to 1000."`
 	MemberKeyFile        string `toml:"member_key_file" comment:"The merchant's key, from which members get their references: 64 hex digits, mode 0600. Empty: stamps are refused."`
 
 	MemberKeyPrevious []string `toml:"member_key_previous" comment:"The files of the keys that the merchant had before, the newest first, up to 4: members are found under them too."`
 	Region            string   `toml:"region" comment:"Where phone numbers without a country code are dialled: two capital letters, such as US or DE. Empty: numbers need their + and country code."`
+
+	MinGap             Duration `toml:"min_gap" comment:"Least time between two awards to one member, 0s to 720h; 0s: none. An award that comes sooner is refused, and recorded so. A clock that is not trusted refuses nobody."`
+	MaxPerDay          int32    `toml:"max_per_day" comment:"Awards to one member in a day of the shop, 0 to 1000. 0: any number. -1: 1, or any number where a purchase may give several stamps."`
+	MaxPerTerminalHour int32    `toml:"max_per_terminal_hour" comment:"Awards by this terminal in an hour, 0 to 1000. 0: any number."`
+	MaxPerOperatorHour int32    `toml:"max_per_operator_hour" comment:"Awards by one operator in an hour, 0 to 1000. 0: any number."`
+	MaxManualPerDay    int32    `toml:"max_manual_per_day" comment:"Awards by hand, for no sale, in a day, 0 to 1000. 0: any number."`
+	MinimumSpend       []string `toml:"minimum_spend" comment:"What a purchase must come to for a stamp, before tax and tip, for each currency: \"5.00 EUR\". Empty: anything. Where it is set, awards without an amount get no stamp, unless they say how many."`
+	TimeZone           string   `toml:"time_zone" comment:"Zone of the shop's days, such as \"Europe/Berlin\". Empty: UTC."`
+	FloorPerAccountDay int32    `toml:"floor_per_account_day" comment:"Rewards that the terminal gives one member in a day while the backend can't be asked and no lease allows it, 0 to 1000, at the merchant's risk. 0: none. Set with floor_total."`
+	FloorTotal         int32    `toml:"floor_total" comment:"Rewards that it gives so to anybody until the backend has them, 0 to 1000. 0: none."`
 }
 
 // LogConfig is the log.
@@ -188,6 +199,9 @@ func defaultConfig() Config {
 			StampsPerReward:      9,
 			MaxStampsPerPurchase: 1,
 			MemberKeyPrevious:    []string{},
+			MinGap:               Duration{loyalty.DefaultMinGap},
+			MaxPerDay:            -1,
+			MinimumSpend:         []string{},
 		},
 		Log: LogConfig{Level: "info", Format: "auto"},
 	}
@@ -284,6 +298,19 @@ func (c *Config) check(ck *checker) {
 	}
 	ck.that(l.Region == "" || slices.Contains(phone.Regions(), l.Region), "loyalty.region",
 		`want a region whose numbers are known, in capital letters, such as "US"; where it is not one, leave it empty`)
+
+	ck.duration("loyalty.min_gap", l.MinGap, 0, 720*time.Hour)
+	ck.integer("loyalty.max_per_day", int64(l.MaxPerDay), -1, 1000)
+	ck.integer("loyalty.max_per_terminal_hour", int64(l.MaxPerTerminalHour), 0, 1000)
+	ck.integer("loyalty.max_per_operator_hour", int64(l.MaxPerOperatorHour), 0, 1000)
+	ck.integer("loyalty.max_manual_per_day", int64(l.MaxManualPerDay), 0, 1000)
+	_, err := parseAmounts(l.MinimumSpend)
+	ck.that(err == nil, "loyalty.minimum_spend", `want amounts with their currency, one for each, such as "5.00 EUR"`)
+	_, err = time.LoadLocation(l.TimeZone)
+	ck.that(err == nil && l.TimeZone != "Local", "loyalty.time_zone", `want an IANA name, such as "Europe/Berlin"`)
+	ck.integer("loyalty.floor_per_account_day", int64(l.FloorPerAccountDay), 0, 1000)
+	ck.integer("loyalty.floor_total", int64(l.FloorTotal), 0, 1000)
+	ck.that((l.FloorPerAccountDay > 0) == (l.FloorTotal > 0), "loyalty.floor_total", "set it with floor_per_account_day, or neither")
 
 	ck.oneOf("log.level", c.Log.Level, "trace", "debug", "info", "warn", "error")
 	ck.oneOf("log.format", c.Log.Format, "auto", "json", "console")

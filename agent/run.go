@@ -14,7 +14,6 @@ import (
 	"github.com/stampd/stampd/agent/localapi"
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/hal"
-	"github.com/stampd/stampd/loyalty"
 	"github.com/stampd/stampd/loyalty/ledger"
 	"github.com/stampd/stampd/pci"
 	"github.com/stampd/stampd/uplink"
@@ -101,12 +100,10 @@ func (a *agent) build() error {
 	})
 	a.renewer = a.newRenewer(own)
 	a.ledger, err = ledger.New(ledger.Options{
-		Queue: a.queue,
-		Guard: a.guard,
-		Programme: loyalty.Programme{
-			ID: cfg.Loyalty.ProgrammeID, Version: cfg.Loyalty.ProgrammeVersion,
-			StampsPerReward: cfg.Loyalty.StampsPerReward, MaxStampsPerPurchase: cfg.Loyalty.MaxStampsPerPurchase,
-		},
+		Queue:      a.queue,
+		Guard:      a.guard,
+		Terminal:   cfg.Terminal.ID,
+		Programme:  cfg.Loyalty.programme(),
 		Refs:       a.memberKey(),
 		FormerRefs: a.formerMemberKeys(),
 		Region:     cfg.Loyalty.Region,
@@ -114,6 +111,7 @@ func (a *agent) build() error {
 		KeepBIN6:   cfg.Payments.KeepBIN6,
 		Clock:      a.clock,
 		Online:     a.uplink.Online,
+		Ask:        a.uplink.RequestLease,
 	})
 	if err != nil {
 		return errors.Join(err, a.queue.Close())

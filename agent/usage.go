@@ -43,6 +43,13 @@ func fieldFlags() map[string]string {
 		"stamps":          "--stamps",
 		"order_ref":       "--order-ref",
 		"payment_key":     "--payment-key",
+		"par":             "--par",
+		"token":           "--token",
+		"spend_minor":     "--spend",
+		"spend_currency":  "--currency",
+		"items":           "--items",
+		"manual":          "--manual",
+		"operator_ref":    "--operator",
 
 		"wait_ms": "--timeout",
 	}

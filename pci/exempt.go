@@ -59,6 +59,15 @@ var exemptions = map[protoreflect.FullName]exemption{
 	"stampd.v1.GetCardRequest.phone": {
 		phoneText, "never kept; +62 and +37 numbers of 14 and 15 digits are in card ranges",
 	},
+	"stampd.v1.Member.phone": {
+		phoneText, "never kept; +62 and +37 numbers of 14 and 15 digits are in card ranges",
+	},
+	"stampd.v1.EnrolMemberRequest.phone": {
+		phoneText, "never kept; +62 and +37 numbers of 14 and 15 digits are in card ranges",
+	},
+	"stampd.v1.LinkCardRequest.phone": {
+		phoneText, "never kept; +62 and +37 numbers of 14 and 15 digits are in card ranges",
+	},
 }
 
 // exempt reports whether a finding in v may be put down to chance.

@@ -125,6 +125,18 @@ func TestExemptionsAreNeeded(t *testing.T) {
 			&wire.AwardStampsRequest{Phone: "+62821234567893"},
 			&wire.Payment{OrderRef: "+62821234567893"},
 		},
+		"stampd.v1.Member.phone": {
+			&wire.Member{Phone: "+62821234567893"},
+			&wire.Payment{OrderRef: "+62821234567893"},
+		},
+		"stampd.v1.EnrolMemberRequest.phone": {
+			&wire.EnrolMemberRequest{Phone: "+62821234567893"},
+			&wire.Payment{OrderRef: "+62821234567893"},
+		},
+		"stampd.v1.LinkCardRequest.phone": {
+			&wire.LinkCardRequest{Phone: "+62821234567893"},
+			&wire.Payment{OrderRef: "+62821234567893"},
+		},
 		"stampd.v1.GetCardRequest.phone": {
 			&wire.GetCardRequest{Phone: "+62821234567893"},
 			&wire.Payment{OrderRef: "+62821234567893"},

@@ -34,11 +34,65 @@ func examples() map[string][]example {
 			`{"idempotencyKey":"order-17/stamps","phone":"+14155550100","paymentKey":"order-17/auth"}`,
 			`{"seq":"…","duplicate":false,"card":{"progress":1,"of":9,"available":0},"epoch":"…"}`,
 		}},
-		"GetCard": {{
-			"The card of that member:",
-			`{"phone":"+14155550100"}`,
-			`{"card":{"progress":1,"of":9,"available":0,"earned":0,"stamps":1,"asOfUnixMs":"…","offline":true}}`,
+		"RedeemReward": {{
+			"A reward for a member who has no stamps for one:",
+			`{"idempotencyKey":"order-17/reward","member":{"phone":"+14155550100"}}`,
+			`{"code":"failed_precondition","message":"…","details":[{"type":"stampd.v1.ErrorDetail","value":"…","debug":{"reason":"NOTHING_AVAILABLE","hint":"…"}}]}`,
 		}},
+		"VoidEntry": {
+			{
+				"The stamp from above is taken back, since the sale was refunded:",
+				`{"idempotencyKey":"order-17/void","awardKey":"order-17/stamps","reason":"STAMP_REASON_REFUND"}`,
+				`{"seq":"…","duplicate":false,"card":{"progress":0,"stamps":0},"epoch":"…","pending":false,"already":false}`,
+			},
+			{
+				"Once more, with a key of its own, it does nothing:",
+				`{"idempotencyKey":"order-17/void-2","awardKey":"order-17/stamps"}`,
+				`{"seq":"…","card":{"stamps":0},"epoch":"…","already":true}`,
+			},
+		},
+		"EnrolMember": {{
+			"The member signs up on the terminal's screen, and wants no text messages:",
+			`{"idempotencyKey":"enrol-1","phone":"+14155550100","consents":[{"purpose":"CONSENT_PURPOSE_LOYALTY","language":"en-US","method":"CONSENT_METHOD_SCREEN"}]}`,
+			`{"seq":"…","card":{"of":9},"epoch":"…","already":false}`,
+		}},
+		"LinkCard": {{
+			"A payment card is linked, by what the acquirer calls it:",
+			`{"idempotencyKey":"link-1","phone":"+14155550100","token":"tok_9fK2mQ7LxT4vB1nR8sYd"}`,
+			`{"seq":"…","card":{"of":9},"epoch":"…","pending":false,"already":false}`,
+		}},
+		"UnlinkCard": {{
+			"It is unlinked again:",
+			`{"idempotencyKey":"unlink-1","token":"tok_9fK2mQ7LxT4vB1nR8sYd"}`,
+			`{"seq":"…","epoch":"…","already":false}`,
+		}},
+		"MergeMembers": {{
+			"The member has a new number:",
+			`{"idempotencyKey":"merge-1","member":{"phone":"+14155550100"},"other":{"phone":"+14155550101"}}`,
+			`{"seq":"…","card":{"of":9},"epoch":"…","already":false}`,
+		}},
+		"SetConsent": {{
+			"The member wants no text messages:",
+			`{"idempotencyKey":"consent-1","member":{"phone":"+14155550100"},"consent":{"purpose":"CONSENT_PURPOSE_SMS_MARKETING","method":"CONSENT_METHOD_SPOKEN"},"granted":false}`,
+			`{"seq":"…","card":{"of":9},"epoch":"…"}`,
+		}},
+		"EraseMember": {{
+			"Another one is to be forgotten:",
+			`{"idempotencyKey":"erase-1","member":{"phone":"+14155550199"}}`,
+			`{"seq":"…","epoch":"…","already":false}`,
+		}},
+		"GetCard": {
+			{
+				"The card of that member:",
+				`{"phone":"+14155550100"}`,
+				`{"card":{"progress":0,"of":9,"available":0,"earned":0,"stamps":0,"asOfUnixMs":"…","offline":true},"state":"MEMBER_STATE_KNOWN","consents":"…","enrolled":true}`,
+			},
+			{
+				"Of the one who was forgotten, nothing is known but that:",
+				`{"phone":"+14155550199"}`,
+				`{"state":"MEMBER_STATE_ERASED"}`,
+			},
+		},
 		"ReportAppPerformance": {{
 			"Two sales that were timed, and one that failed:",
 			`{"app":"pos","version":"4.2.0","operations":[{"name":"sale","durationsUs":[181000,240500],"errors":1}]}`,

@@ -19,7 +19,7 @@ const (
 	testNumber = 4242424242424242
 )
 
-// goodRequests is one request of each call that is answered with yes.
+// goodRequests is one request of each call that is answered with yes, or refused by the rules alone.
 func goodRequests() map[string]proto.Message {
 	return map[string]proto.Message{
 		"RecordPayment": &wire.RecordPaymentRequest{Payment: &wire.Payment{
@@ -27,6 +27,14 @@ func goodRequests() map[string]proto.Message {
 			Card: &wire.PaymentCard{Last4: "4242"},
 		}},
 		"AwardStamps":          &wire.AwardStampsRequest{IdempotencyKey: "s-1", Phone: "+14155551234"},
+		"RedeemReward":         &wire.RedeemRewardRequest{IdempotencyKey: "r-1", Member: &wire.Member{Phone: "+14155551234"}, Hold: true},
+		"VoidEntry":            &wire.VoidEntryRequest{IdempotencyKey: "v-1", AwardKey: "s-2", Member: &wire.Member{Phone: "+14155551234"}},
+		"EnrolMember":          &wire.EnrolMemberRequest{IdempotencyKey: "e-1", Phone: "+14155551234"},
+		"LinkCard":             &wire.LinkCardRequest{IdempotencyKey: "l-1", Phone: "+14155551234", Token: "tok-1"},
+		"UnlinkCard":           &wire.UnlinkCardRequest{IdempotencyKey: "u-1", Token: "tok-1"},
+		"MergeMembers":         &wire.MergeMembersRequest{IdempotencyKey: "m-1", Member: &wire.Member{Phone: "+14155551234"}, Other: &wire.Member{Phone: "+14155551235"}},
+		"SetConsent":           &wire.SetConsentRequest{IdempotencyKey: "c-1", Member: &wire.Member{Phone: "+14155551234"}, Consent: &wire.Consent{Purpose: 1}, Granted: new(true)},
+		"EraseMember":          &wire.EraseMemberRequest{IdempotencyKey: "x-1", Member: &wire.Member{Phone: "+14155551234"}},
 		"GetCard":              &wire.GetCardRequest{Phone: "+14155551234"},
 		"ReportAppPerformance": &wire.ReportAppPerformanceRequest{App: "pos", Operations: []*wire.OperationReport{{Name: "sale"}}},
 		"OfflineReadiness":     &wire.OfflineReadinessRequest{},

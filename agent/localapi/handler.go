@@ -76,7 +76,7 @@ func (s *Server) refuse(ctx context.Context, procedure string, err error) *conne
 		// The caller is told nothing of the cause.
 		s.Log.Error().Str("call", procedure).Err(err).Msg("call failed")
 	}
-	return r.connectError()
+	return r.connectErrorWith(rulesDetail(err))
 }
 
 // alarm records that cardholder data was offered and refused (PCI DSS 12.10.7), once a minute for each field.

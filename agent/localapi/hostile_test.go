@@ -54,7 +54,7 @@ func TestHostileBodies(t *testing.T) {
 		{"endless flush", "Flush", `{"waitMs":600001}`, 400, "invalid_argument", "OUT_OF_RANGE", "wait_ms"},
 		{"10 MB", "RecordPayment", payment(`k-1`, strings.Repeat(secret, 10<<20/len(secret))), 429, "resource_exhausted", "TOO_LARGE", ""},
 		{"65 KiB", "RecordPayment", payment(`k-1`, strings.Repeat("k", 65<<10)), 429, "resource_exhausted", "TOO_LARGE", ""},
-		{"no such call", "RedeemReward", `{}`, 501, "unimplemented", "NO_SUCH_CALL", ""},
+		{"no such call", "GiveReward", `{}`, 501, "unimplemented", "NO_SUCH_CALL", ""},
 		{"no such path", "../../" + secret, `{}`, 501, "unimplemented", "NO_SUCH_CALL", ""},
 	}
 	for _, tt := range tests {

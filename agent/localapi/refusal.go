@@ -25,8 +25,14 @@ func (r *refusal) Error() string { return r.text }
 
 // connectError returns the refusal as the error that goes to the caller.
 func (r *refusal) connectError() *connect.Error {
+	return r.connectErrorWith(&wire.ErrorDetail{})
+}
+
+// connectErrorWith is connectError with what is known beside the refusal.
+func (r *refusal) connectErrorWith(detail *wire.ErrorDetail) *connect.Error {
 	err := connect.NewError(r.code, errors.New(r.text))
-	if d, detailErr := connect.NewErrorDetail(&wire.ErrorDetail{Reason: r.reason, Field: r.field, Hint: r.hint}); detailErr == nil {
+	detail.Reason, detail.Field, detail.Hint = r.reason, r.field, r.hint
+	if d, detailErr := connect.NewErrorDetail(detail); detailErr == nil {
 		err.AddDetail(d)
 	}
 	return err
@@ -41,12 +47,14 @@ const (
 // refusalOf returns what a caller is told about an error of the ledger, the guard or the queue. The order matters:
 // an error of the queue may wrap several causes.
 func refusalOf(err error) *refusal {
-	refused, invalid, violation := new(refusal), new(ledger.Invalid), new(pci.Violation)
+	refused, invalid, violation, rules := new(refusal), new(ledger.Invalid), new(pci.Violation), new(ledger.Refused)
 	switch {
 	case errors.As(err, &refused):
 		return refused
 	case errors.As(err, &invalid):
 		return &refusal{connect.CodeInvalidArgument, invalid.Reason, invalid.Field, "cannot accept " + invalid.Field, invalid.Hint}
+	case errors.As(err, &rules):
+		return refuseByRules(rules)
 	case errors.As(err, &violation):
 		return refuseViolation(violation)
 	case errors.Is(err, ledger.ErrKeyReused):

@@ -100,8 +100,9 @@ func newOptions(t testing.TB, dir string) Options {
 	up := uplink.New(uplink.Options{Queue: q, Clock: hal.NewClock("/proc"), Log: zerolog.Nop()})
 	l, err := ledger.New(ledger.Options{
 		Queue:     q,
+		Terminal:  "t-1",
 		Guard:     guard,
-		Programme: loyalty.Programme{ID: "coffee", Version: 1, StampsPerReward: 9, MaxStampsPerPurchase: 4},
+		Programme: loyalty.Programme{ID: "coffee", Version: 1, StampsPerReward: 9, MaxStampsPerPurchase: 4, MinGap: new(time.Duration)},
 		Refs:      pci.NewRefKey([32]byte{2}),
 		Clock:     hal.NewClock("/proc"),
 		Online:    up.Online,

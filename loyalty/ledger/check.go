@@ -5,8 +5,6 @@ import (
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
-
-	"github.com/stampd/stampd/uplink/wire"
 )
 
 // Why a field is not valid, for programs.
@@ -26,29 +24,6 @@ type Invalid struct {
 
 // Error returns field and hint.
 func (e *Invalid) Error() string { return fmt.Sprintf("%s can't be taken: %s", e.Field, e.Hint) }
-
-func (l *Ledger) checkAward(req *wire.AwardStampsRequest) error {
-	if err := checkKey("idempotency_key", req.GetIdempotencyKey()); err != nil {
-		return err
-	}
-	if n := awarded(req); n < 1 || n > l.Programme.MaxStampsPerPurchase {
-		return &Invalid{"stamps", ReasonRange, "send " + upToLimit(l.Programme.MaxStampsPerPurchase) + ", the programme's limit per purchase"}
-	}
-	if !upTo(64, printable)(req.GetOrderRef()) {
-		return &Invalid{"order_ref", ReasonFormat, "send up to 64 printable ASCII characters"}
-	}
-	if !upTo(128, printable)(req.GetPaymentKey()) {
-		return &Invalid{"payment_key", ReasonFormat, "send up to 128 printable ASCII characters"}
-	}
-	return nil
-}
-
-func upToLimit(n int32) string {
-	if n == 1 {
-		return "1"
-	}
-	return fmt.Sprintf("1 to %d", n)
-}
 
 func checkKey(field, key string) error {
 	if key == "" {

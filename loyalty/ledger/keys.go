@@ -16,7 +16,17 @@ type operation byte
 
 const (
 	opPayment operation = 'p'
-	opStamp   operation = 's'
+	opStamp   operation = 's' // an award of formats 1 and 2; opAward has what is known of the entry too
+	opAward   operation = 'a'
+	opRefused operation = 'R' // an award that the rules refused, under its key
+	opRedeem  operation = 'r'
+	opVoid    operation = 'v'
+	opEnrol   operation = 'e'
+	opLink    operation = 'l'
+	opUnlink  operation = 'u'
+	opMerge   operation = 'm'
+	opConsent operation = 'c'
+	opErase   operation = 'x'
 )
 
 // errKeyRow says that a row of the keys bucket can't be read.

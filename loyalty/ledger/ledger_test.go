@@ -43,8 +43,9 @@ func newTerminal(t testing.TB, dir string) terminal {
 	t.Cleanup(func() { _ = q.Close() })
 	l, err := ledger.New(ledger.Options{
 		Queue:     q,
+		Terminal:  "t-1",
 		Guard:     pci.NewGuard(nil),
-		Programme: loyalty.Programme{ID: "coffee", Version: 1, StampsPerReward: 9, MaxStampsPerPurchase: 4},
+		Programme: loyalty.Programme{ID: "coffee", Version: 1, StampsPerReward: 9, MaxStampsPerPurchase: 4, MinGap: new(time.Duration)},
 		Refs:      pci.NewRefKey([32]byte{2}),
 		Clock:     hal.NewClock("/proc"),
 		Online:    func() bool { return false },

@@ -1,6 +1,7 @@
 package ledger_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	bolt "go.etcd.io/bbolt"
 
 	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/loyalty"
 	"github.com/stampd/stampd/loyalty/ledger"
 	"github.com/stampd/stampd/pci"
 )
@@ -20,6 +22,18 @@ func TestVerifyFindsRowsThatDoNotAddUp(t *testing.T) {
 		k, v = b.Cursor().Seek([]byte("c")) // a card, an entry, or an answer behind what payments have come to
 		return append([]byte(nil), k...), append([]byte(nil), v...)
 	}
+	changed := func(change func(*loyalty.Row)) func(*bolt.Bucket) error {
+		return func(b *bolt.Bucket) error {
+			k, v := first(b)
+			ref := loyalty.Ref(k[len(k)-32:])
+			row, err := loyalty.DecodeRow(v, ref)
+			if err != nil {
+				return err
+			}
+			change(&row)
+			return b.Put(k, row.Append(nil, ref))
+		}
+	}
 	number := func(n uint32) []byte { return binary.BigEndian.AppendUint32(nil, n) }
 	for name, tt := range map[string]struct {
 		bucket string
@@ -27,14 +41,15 @@ func TestVerifyFindsRowsThatDoNotAddUp(t *testing.T) {
 		want   []string
 	}{
 		"nothing": {"cards", func(*bolt.Bucket) error { return nil }, nil},
-		"a card with a stamp too many": {"cards", func(b *bolt.Bucket) error {
-			k, _ := first(b)
-			return b.Put(k, number(7))
-		}, []string{"cards: a card has 7 stamps, and its entries come to 6"}},
-		"a card with a stamp too few": {"cards", func(b *bolt.Bucket) error {
-			k, _ := first(b)
-			return b.Put(k, number(5))
-		}, []string{"cards: a card has 5 stamps, and its entries come to 6"}},
+		"a card without an entry": {"cards", changed(func(r *loyalty.Row) { r.Open = r.Open[1:] }),
+			[]string{"record 1: the record's card does not have its entry"}},
+		"a card with another entry": {"cards", changed(func(r *loyalty.Row) { r.Open[1].Body = loyalty.Stamp{Stamps: 4} }),
+			[]string{"record 2: the card has another entry in the record's place"}},
+		"a card with an entry of no record": {"cards", changed(func(r *loyalty.Row) {
+			e := r.Open[1]
+			e.ID.Seq = 99
+			r.Open = append(r.Open, e)
+		}), []string{"record 99: a row names the record, and the lane ends with 3"}},
 		"a card cut short": {"cards", func(b *bolt.Bucket) error {
 			k, _ := first(b)
 			return b.Put(k, []byte{1})
@@ -42,16 +57,12 @@ func TestVerifyFindsRowsThatDoNotAddUp(t *testing.T) {
 		"a card gone": {"cards", func(b *bolt.Bucket) error {
 			k, _ := first(b)
 			return b.Delete(k)
-		}, []string{"the entry's card is not there"}},
-		"an entry of more than its record": {"entries", func(b *bolt.Bucket) error {
+		}, []string{"record 1: the record's card is not there", "record 2: the record's card is not there"}},
+		"a card of somebody who was forgotten": {"cards", func(b *bolt.Bucket) error {
 			k, _ := first(b)
-			return b.Put(k, number(4))
-		}, []string{"the record does not give the stamps that the entry says", "cards: a card has 6 stamps, and its entries come to 7"}},
-		"an entry of no record": {"entries", func(b *bolt.Bucket) error {
-			k, v := first(b)
-			k[len(k)-1] = 99
-			return b.Put(k, v)
-		}, []string{"record 99: a row names the record, and the lane ends with 3", "cards: a card has 6 stamps, and its entries come to 9"}},
+			t := loyalty.TombstoneOf(loyalty.Ref(k[len(k)-32:]))
+			return b.Tx().Bucket([]byte("keys")).Put(append([]byte("T"), t[:]...), nil)
+		}, []string{"cards: a card is that of a member who was forgotten"}},
 		"an entry that is none": {"entries", func(b *bolt.Bucket) error { return b.Put([]byte("x"), number(1)) }, []string{"entries: an entry can't be read"}},
 		"a payment cut short":   {"keys", func(b *bolt.Bucket) error { return b.Put([]byte("Pk"), []byte{1, 2}) }, []string{"keys: a payment can't be read"}},
 		"a stored payment of no time": {"keys", func(b *bolt.Bucket) error {
@@ -63,9 +74,12 @@ func TestVerifyFindsRowsThatDoNotAddUp(t *testing.T) {
 		"what is stored is too much": {"keys", func(b *bolt.Bucket) error {
 			return b.Put([]byte("t"), append(append(make([]byte, 7), 1), make([]byte, 18)...))
 		}, []string{"keys: what is stored in all is not what the stored payments come to"}},
+		"leases cut short": {"keys", func(b *bolt.Bucket) error {
+			return b.Put(append([]byte("L"), make([]byte, 32)...), make([]byte, 40))
+		}, []string{"keys: a row of the cards can't be read"}},
 		"an answer cut short": {"keys", func(b *bolt.Bucket) error {
-			k, v := first(b)
-			return b.Put(k, v[:39])
+			k, v := b.Cursor().Seek([]byte("p"))
+			return b.Put(bytes.Clone(k), v[:39])
 		}, []string{"keys: an answer can't be read"}},
 		"an answer of no operation": {"keys", func(b *bolt.Bucket) error {
 			_, v := first(b)

@@ -21,6 +21,116 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// ConfirmFailure is why the backend did not confirm a redemption.
+type ConfirmFailure int32
+
+const (
+	// It did, or was not to.
+	ConfirmFailure_CONFIRM_FAILURE_UNSPECIFIED ConfirmFailure = 0
+	// The terminal is offline.
+	ConfirmFailure_CONFIRM_FAILURE_OFFLINE ConfirmFailure = 1
+	// No answer came in time.
+	ConfirmFailure_CONFIRM_FAILURE_NO_ANSWER ConfirmFailure = 2
+)
+
+// Enum value maps for ConfirmFailure.
+var (
+	ConfirmFailure_name = map[int32]string{
+		0: "CONFIRM_FAILURE_UNSPECIFIED",
+		1: "CONFIRM_FAILURE_OFFLINE",
+		2: "CONFIRM_FAILURE_NO_ANSWER",
+	}
+	ConfirmFailure_value = map[string]int32{
+		"CONFIRM_FAILURE_UNSPECIFIED": 0,
+		"CONFIRM_FAILURE_OFFLINE":     1,
+		"CONFIRM_FAILURE_NO_ANSWER":   2,
+	}
+)
+
+func (x ConfirmFailure) Enum() *ConfirmFailure {
+	p := new(ConfirmFailure)
+	*p = x
+	return p
+}
+
+func (x ConfirmFailure) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (ConfirmFailure) Descriptor() protoreflect.EnumDescriptor {
+	return file_local_proto_enumTypes[0].Descriptor()
+}
+
+func (ConfirmFailure) Type() protoreflect.EnumType {
+	return &file_local_proto_enumTypes[0]
+}
+
+func (x ConfirmFailure) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use ConfirmFailure.Descriptor instead.
+func (ConfirmFailure) EnumDescriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{0}
+}
+
+// MemberState is what a terminal knows of a member.
+type MemberState int32
+
+const (
+	// Not told.
+	MemberState_MEMBER_STATE_UNSPECIFIED MemberState = 0
+	// Nothing: the member has never been here, or the payment card is nobody's.
+	MemberState_MEMBER_STATE_UNKNOWN MemberState = 1
+	// There is a card.
+	MemberState_MEMBER_STATE_KNOWN MemberState = 2
+	// The member was forgotten.
+	MemberState_MEMBER_STATE_ERASED MemberState = 3
+)
+
+// Enum value maps for MemberState.
+var (
+	MemberState_name = map[int32]string{
+		0: "MEMBER_STATE_UNSPECIFIED",
+		1: "MEMBER_STATE_UNKNOWN",
+		2: "MEMBER_STATE_KNOWN",
+		3: "MEMBER_STATE_ERASED",
+	}
+	MemberState_value = map[string]int32{
+		"MEMBER_STATE_UNSPECIFIED": 0,
+		"MEMBER_STATE_UNKNOWN":     1,
+		"MEMBER_STATE_KNOWN":       2,
+		"MEMBER_STATE_ERASED":      3,
+	}
+)
+
+func (x MemberState) Enum() *MemberState {
+	p := new(MemberState)
+	*p = x
+	return p
+}
+
+func (x MemberState) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (MemberState) Descriptor() protoreflect.EnumDescriptor {
+	return file_local_proto_enumTypes[1].Descriptor()
+}
+
+func (MemberState) Type() protoreflect.EnumType {
+	return &file_local_proto_enumTypes[1]
+}
+
+func (x MemberState) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use MemberState.Descriptor instead.
+func (MemberState) EnumDescriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{1}
+}
+
 // OfflineCapability is what a terminal can do without the network.
 type OfflineCapability int32
 
@@ -62,11 +172,11 @@ func (x OfflineCapability) String() string {
 }
 
 func (OfflineCapability) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[0].Descriptor()
+	return file_local_proto_enumTypes[2].Descriptor()
 }
 
 func (OfflineCapability) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[0]
+	return &file_local_proto_enumTypes[2]
 }
 
 func (x OfflineCapability) Number() protoreflect.EnumNumber {
@@ -75,7 +185,7 @@ func (x OfflineCapability) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use OfflineCapability.Descriptor instead.
 func (OfflineCapability) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{0}
+	return file_local_proto_rawDescGZIP(), []int{2}
 }
 
 // Readiness is whether something would work, the better the higher but for unknown, which is worse than degraded.
@@ -119,11 +229,11 @@ func (x Readiness) String() string {
 }
 
 func (Readiness) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[1].Descriptor()
+	return file_local_proto_enumTypes[3].Descriptor()
 }
 
 func (Readiness) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[1]
+	return &file_local_proto_enumTypes[3]
 }
 
 func (x Readiness) Number() protoreflect.EnumNumber {
@@ -132,7 +242,7 @@ func (x Readiness) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Readiness.Descriptor instead.
 func (Readiness) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{1}
+	return file_local_proto_rawDescGZIP(), []int{3}
 }
 
 // ReadinessCode is what bears on a capability.
@@ -220,11 +330,11 @@ func (x ReadinessCode) String() string {
 }
 
 func (ReadinessCode) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[2].Descriptor()
+	return file_local_proto_enumTypes[4].Descriptor()
 }
 
 func (ReadinessCode) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[2]
+	return &file_local_proto_enumTypes[4]
 }
 
 func (x ReadinessCode) Number() protoreflect.EnumNumber {
@@ -233,7 +343,7 @@ func (x ReadinessCode) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use ReadinessCode.Descriptor instead.
 func (ReadinessCode) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{2}
+	return file_local_proto_rawDescGZIP(), []int{4}
 }
 
 // LinkState is what the kernel says of an interface.
@@ -277,11 +387,11 @@ func (x LinkState) String() string {
 }
 
 func (LinkState) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[3].Descriptor()
+	return file_local_proto_enumTypes[5].Descriptor()
 }
 
 func (LinkState) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[3]
+	return &file_local_proto_enumTypes[5]
 }
 
 func (x LinkState) Number() protoreflect.EnumNumber {
@@ -290,7 +400,7 @@ func (x LinkState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LinkState.Descriptor instead.
 func (LinkState) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{3}
+	return file_local_proto_rawDescGZIP(), []int{5}
 }
 
 // CertificateState is how the terminal's certificate is.
@@ -342,11 +452,11 @@ func (x CertificateState) String() string {
 }
 
 func (CertificateState) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[4].Descriptor()
+	return file_local_proto_enumTypes[6].Descriptor()
 }
 
 func (CertificateState) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[4]
+	return &file_local_proto_enumTypes[6]
 }
 
 func (x CertificateState) Number() protoreflect.EnumNumber {
@@ -355,7 +465,7 @@ func (x CertificateState) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use CertificateState.Descriptor instead.
 func (CertificateState) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{4}
+	return file_local_proto_rawDescGZIP(), []int{6}
 }
 
 // TelemetryHold is why telemetry is held back. Payments and stamps never are.
@@ -395,11 +505,11 @@ func (x TelemetryHold) String() string {
 }
 
 func (TelemetryHold) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[5].Descriptor()
+	return file_local_proto_enumTypes[7].Descriptor()
 }
 
 func (TelemetryHold) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[5]
+	return &file_local_proto_enumTypes[7]
 }
 
 func (x TelemetryHold) Number() protoreflect.EnumNumber {
@@ -408,7 +518,7 @@ func (x TelemetryHold) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use TelemetryHold.Descriptor instead.
 func (TelemetryHold) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{5}
+	return file_local_proto_rawDescGZIP(), []int{7}
 }
 
 // StatusAlarmKind is what needs somebody.
@@ -468,11 +578,11 @@ func (x StatusAlarmKind) String() string {
 }
 
 func (StatusAlarmKind) Descriptor() protoreflect.EnumDescriptor {
-	return file_local_proto_enumTypes[6].Descriptor()
+	return file_local_proto_enumTypes[8].Descriptor()
 }
 
 func (StatusAlarmKind) Type() protoreflect.EnumType {
-	return &file_local_proto_enumTypes[6]
+	return &file_local_proto_enumTypes[8]
 }
 
 func (x StatusAlarmKind) Number() protoreflect.EnumNumber {
@@ -481,7 +591,7 @@ func (x StatusAlarmKind) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use StatusAlarmKind.Descriptor instead.
 func (StatusAlarmKind) EnumDescriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{6}
+	return file_local_proto_rawDescGZIP(), []int{8}
 }
 
 // RecordPaymentRequest is one step of a payment. The idempotency key is in the payment.
@@ -627,14 +737,30 @@ type AwardStampsRequest struct {
 	// The caller's name for this award: 1 to 128 printable ASCII characters. Must be set.
 	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
 	// The member's phone: in E.164, "+" and 7 to 15 digits, or as it is dialled in the region of the agent's settings. Never
-	// stored, never sent. Must be set.
+	// stored, never sent. Either it or a payment card (par, token) must be set.
 	Phone string `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
-	// Stamps to give. Range: 1 to the programme's limit per purchase. Unset means 1.
+	// Stamps to give. Range: 1 to the programme's limit per purchase. Unset means what the programme gives for the purchase,
+	// which is 1 where it has no such rules.
 	Stamps *int32 `protobuf:"varint,3,opt,name=stamps,proto3,oneof" json:"stamps,omitempty"`
 	// The shop's order number: up to 64 printable ASCII characters. Empty means unknown.
 	OrderRef string `protobuf:"bytes,4,opt,name=order_ref,json=orderRef,proto3" json:"order_ref,omitempty"`
 	// The idempotency key of the payment it was earned by. Empty means unknown.
-	PaymentKey    string `protobuf:"bytes,5,opt,name=payment_key,json=paymentKey,proto3" json:"payment_key,omitempty"`
+	PaymentKey string `protobuf:"bytes,5,opt,name=payment_key,json=paymentKey,proto3" json:"payment_key,omitempty"`
+	// What the purchase came to, before tax and tip and without what rewards paid for. Minor units of spend_currency, 0 to
+	// 10^12. Unset means unknown.
+	SpendMinor *int64 `protobuf:"varint,6,opt,name=spend_minor,json=spendMinor,proto3,oneof" json:"spend_minor,omitempty"`
+	// ISO 4217 alphabetic code, three capital letters. Must be set with spend_minor, and not without it.
+	SpendCurrency string `protobuf:"bytes,7,opt,name=spend_currency,json=spendCurrency,proto3" json:"spend_currency,omitempty"`
+	// Items that count. Count, 0 to 10,000. Unset means unknown.
+	Items *int32 `protobuf:"varint,8,opt,name=items,proto3,oneof" json:"items,omitempty"`
+	// Given by hand, for no sale.
+	Manual bool `protobuf:"varint,9,opt,name=manual,proto3" json:"manual,omitempty"`
+	// Who works the terminal: up to 64 printable ASCII characters, no name. Empty means unknown.
+	OperatorRef string `protobuf:"bytes,10,opt,name=operator_ref,json=operatorRef,proto3" json:"operator_ref,omitempty"`
+	// The linked payment card's PAR: see Member.par.
+	Par string `protobuf:"bytes,11,opt,name=par,proto3" json:"par,omitempty"`
+	// The acquirer's token for the linked payment card: see Member.token.
+	Token         string `protobuf:"bytes,12,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -704,6 +830,55 @@ func (x *AwardStampsRequest) GetPaymentKey() string {
 	return ""
 }
 
+func (x *AwardStampsRequest) GetSpendMinor() int64 {
+	if x != nil && x.SpendMinor != nil {
+		return *x.SpendMinor
+	}
+	return 0
+}
+
+func (x *AwardStampsRequest) GetSpendCurrency() string {
+	if x != nil {
+		return x.SpendCurrency
+	}
+	return ""
+}
+
+func (x *AwardStampsRequest) GetItems() int32 {
+	if x != nil && x.Items != nil {
+		return *x.Items
+	}
+	return 0
+}
+
+func (x *AwardStampsRequest) GetManual() bool {
+	if x != nil {
+		return x.Manual
+	}
+	return false
+}
+
+func (x *AwardStampsRequest) GetOperatorRef() string {
+	if x != nil {
+		return x.OperatorRef
+	}
+	return ""
+}
+
+func (x *AwardStampsRequest) GetPar() string {
+	if x != nil {
+		return x.Par
+	}
+	return ""
+}
+
+func (x *AwardStampsRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
 // AwardStampsResponse is the card after the award.
 type AwardStampsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -714,9 +889,13 @@ type AwardStampsResponse struct {
 	// The card after the award.
 	Card *Card `protobuf:"bytes,3,opt,name=card,proto3" json:"card,omitempty"`
 	// The epoch of the number, in hexadecimal: with seq and the terminal, it names the record for all time. Always set.
-	Epoch         string `protobuf:"bytes,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	Epoch string `protobuf:"bytes,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// Stamps that were given. Range: >= 1. Always set.
+	Given int32 `protobuf:"varint,5,opt,name=given,proto3" json:"given,omitempty"`
+	// The terminal's clocks did not tell how long ago the member's last stamp was: the backend judges it.
+	VelocityUnverified bool `protobuf:"varint,6,opt,name=velocity_unverified,json=velocityUnverified,proto3" json:"velocity_unverified,omitempty"`
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
 }
 
 func (x *AwardStampsResponse) Reset() {
@@ -777,19 +956,900 @@ func (x *AwardStampsResponse) GetEpoch() string {
 	return ""
 }
 
+func (x *AwardStampsResponse) GetGiven() int32 {
+	if x != nil {
+		return x.Given
+	}
+	return 0
+}
+
+func (x *AwardStampsResponse) GetVelocityUnverified() bool {
+	if x != nil {
+		return x.VelocityUnverified
+	}
+	return false
+}
+
+// Member names a member, by phone or by a payment card that is linked.
+type Member struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The phone: in E.164, "+" and 7 to 15 digits, or as it is dialled in the region of the agent's settings. Never stored,
+	// never sent. When it is set, it decides.
+	Phone string `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
+	// The linked payment card's Payment Account Reference: 29 capital letters or digits (EMVCo). Never a card's number.
+	Par string `protobuf:"bytes,2,opt,name=par,proto3" json:"par,omitempty"`
+	// The acquirer's token for the linked payment card: up to 64 printable ASCII characters, not all digits. Never a card's
+	// number. With par, par decides.
+	Token         string `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Member) Reset() {
+	*x = Member{}
+	mi := &file_local_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Member) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Member) ProtoMessage() {}
+
+func (x *Member) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Member.ProtoReflect.Descriptor instead.
+func (*Member) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *Member) GetPhone() string {
+	if x != nil {
+		return x.Phone
+	}
+	return ""
+}
+
+func (x *Member) GetPar() string {
+	if x != nil {
+		return x.Par
+	}
+	return ""
+}
+
+func (x *Member) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+// RedeemRewardRequest asks for a reward.
+type RedeemRewardRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's name for this redemption or hold: 1 to 128 printable ASCII characters. Must be set.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// Who is to have it. Must be set.
+	Member *Member `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The reward's id in the programme. Empty: the cheapest.
+	RewardId string `protobuf:"bytes,3,opt,name=reward_id,json=rewardId,proto3" json:"reward_id,omitempty"`
+	// Set stamps aside for the reward, which is given later, by another call with hold_key, or given up by VoidEntry.
+	Hold bool `protobuf:"varint,4,opt,name=hold,proto3" json:"hold,omitempty"`
+	// The key of the call on this terminal that set stamps aside for this reward. Empty: there is none.
+	HoldKey string `protobuf:"bytes,5,opt,name=hold_key,json=holdKey,proto3" json:"hold_key,omitempty"`
+	// Who works the terminal: up to 64 printable ASCII characters, no name. Empty means unknown.
+	OperatorRef string `protobuf:"bytes,6,opt,name=operator_ref,json=operatorRef,proto3" json:"operator_ref,omitempty"`
+	// The shop's order number: up to 64 printable ASCII characters. Empty means unknown.
+	OrderRef      string `protobuf:"bytes,7,opt,name=order_ref,json=orderRef,proto3" json:"order_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RedeemRewardRequest) Reset() {
+	*x = RedeemRewardRequest{}
+	mi := &file_local_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RedeemRewardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RedeemRewardRequest) ProtoMessage() {}
+
+func (x *RedeemRewardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RedeemRewardRequest.ProtoReflect.Descriptor instead.
+func (*RedeemRewardRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *RedeemRewardRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *RedeemRewardRequest) GetMember() *Member {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *RedeemRewardRequest) GetRewardId() string {
+	if x != nil {
+		return x.RewardId
+	}
+	return ""
+}
+
+func (x *RedeemRewardRequest) GetHold() bool {
+	if x != nil {
+		return x.Hold
+	}
+	return false
+}
+
+func (x *RedeemRewardRequest) GetHoldKey() string {
+	if x != nil {
+		return x.HoldKey
+	}
+	return ""
+}
+
+func (x *RedeemRewardRequest) GetOperatorRef() string {
+	if x != nil {
+		return x.OperatorRef
+	}
+	return ""
+}
+
+func (x *RedeemRewardRequest) GetOrderRef() string {
+	if x != nil {
+		return x.OrderRef
+	}
+	return ""
+}
+
+// VoidEntryRequest names an entry that is to be undone. One of award_key, redeem_key and seq must be set.
+type VoidEntryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's name for this call: 1 to 128 printable ASCII characters. Must be set.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// The idempotency key of the AwardStamps on this terminal whose stamps are taken back.
+	AwardKey string `protobuf:"bytes,2,opt,name=award_key,json=awardKey,proto3" json:"award_key,omitempty"`
+	// The idempotency key of the RedeemReward on this terminal that is undone.
+	RedeemKey string `protobuf:"bytes,3,opt,name=redeem_key,json=redeemKey,proto3" json:"redeem_key,omitempty"`
+	// The entry's number. Range: >= 1.
+	Seq uint64 `protobuf:"varint,4,opt,name=seq,proto3" json:"seq,omitempty"`
+	// The epoch of the number: 32 hexadecimal digits. Must be set with seq.
+	Epoch string `protobuf:"bytes,5,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// The terminal that made it: 1 to 64 printable ASCII characters. Empty: this one.
+	TerminalId string `protobuf:"bytes,6,opt,name=terminal_id,json=terminalId,proto3" json:"terminal_id,omitempty"`
+	// What the entry is: STAMP_KIND_STAMP, STAMP_KIND_REWARD_HOLD or STAMP_KIND_REWARD_REDEEM. Unspecified: what the terminal
+	// knows of it. Must be set for an entry that it does not know.
+	Kind StampKind `protobuf:"varint,7,opt,name=kind,proto3,enum=stampd.v1.StampKind" json:"kind,omitempty"`
+	// Whose entry it is. Must be set where the terminal does not know.
+	Member *Member `protobuf:"bytes,8,opt,name=member,proto3" json:"member,omitempty"`
+	// Why. Unspecified means unknown.
+	Reason StampReason `protobuf:"varint,9,opt,name=reason,proto3,enum=stampd.v1.StampReason" json:"reason,omitempty"`
+	// Who works the terminal: up to 64 printable ASCII characters, no name. Empty means unknown.
+	OperatorRef   string `protobuf:"bytes,10,opt,name=operator_ref,json=operatorRef,proto3" json:"operator_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VoidEntryRequest) Reset() {
+	*x = VoidEntryRequest{}
+	mi := &file_local_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VoidEntryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VoidEntryRequest) ProtoMessage() {}
+
+func (x *VoidEntryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VoidEntryRequest.ProtoReflect.Descriptor instead.
+func (*VoidEntryRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *VoidEntryRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *VoidEntryRequest) GetAwardKey() string {
+	if x != nil {
+		return x.AwardKey
+	}
+	return ""
+}
+
+func (x *VoidEntryRequest) GetRedeemKey() string {
+	if x != nil {
+		return x.RedeemKey
+	}
+	return ""
+}
+
+func (x *VoidEntryRequest) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *VoidEntryRequest) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
+func (x *VoidEntryRequest) GetTerminalId() string {
+	if x != nil {
+		return x.TerminalId
+	}
+	return ""
+}
+
+func (x *VoidEntryRequest) GetKind() StampKind {
+	if x != nil {
+		return x.Kind
+	}
+	return StampKind_STAMP_KIND_UNSPECIFIED
+}
+
+func (x *VoidEntryRequest) GetMember() *Member {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *VoidEntryRequest) GetReason() StampReason {
+	if x != nil {
+		return x.Reason
+	}
+	return StampReason_STAMP_REASON_UNSPECIFIED
+}
+
+func (x *VoidEntryRequest) GetOperatorRef() string {
+	if x != nil {
+		return x.OperatorRef
+	}
+	return ""
+}
+
+// EnrolMemberRequest makes somebody a member.
+type EnrolMemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's name for this call: 1 to 128 printable ASCII characters. Must be set.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// The phone: in E.164, "+" and 7 to 15 digits, or as it is dialled in the region of the agent's settings. Never stored,
+	// never sent. Must be set.
+	Phone string `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
+	// What they agreed to, one a purpose. Up to 2. Nobody has agreed to what is not listed.
+	Consents []*Consent `protobuf:"bytes,3,rep,name=consents,proto3" json:"consents,omitempty"`
+	// Who works the terminal: up to 64 printable ASCII characters, no name. Empty means unknown.
+	OperatorRef   string `protobuf:"bytes,4,opt,name=operator_ref,json=operatorRef,proto3" json:"operator_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EnrolMemberRequest) Reset() {
+	*x = EnrolMemberRequest{}
+	mi := &file_local_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EnrolMemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EnrolMemberRequest) ProtoMessage() {}
+
+func (x *EnrolMemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EnrolMemberRequest.ProtoReflect.Descriptor instead.
+func (*EnrolMemberRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *EnrolMemberRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *EnrolMemberRequest) GetPhone() string {
+	if x != nil {
+		return x.Phone
+	}
+	return ""
+}
+
+func (x *EnrolMemberRequest) GetConsents() []*Consent {
+	if x != nil {
+		return x.Consents
+	}
+	return nil
+}
+
+func (x *EnrolMemberRequest) GetOperatorRef() string {
+	if x != nil {
+		return x.OperatorRef
+	}
+	return ""
+}
+
+// LinkCardRequest links a payment card to a member.
+type LinkCardRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's name for this call: 1 to 128 printable ASCII characters. Must be set.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// The member's phone: in E.164, "+" and 7 to 15 digits, or as it is dialled in the region of the agent's settings. Never
+	// stored, never sent. Must be set.
+	Phone string `protobuf:"bytes,2,opt,name=phone,proto3" json:"phone,omitempty"`
+	// The payment card's PAR: see Member.par. Either it or token must be set.
+	Par string `protobuf:"bytes,3,opt,name=par,proto3" json:"par,omitempty"`
+	// The acquirer's token for the payment card: see Member.token.
+	Token string `protobuf:"bytes,4,opt,name=token,proto3" json:"token,omitempty"`
+	// The member proved to hold the phone number, by a one-time password. A card of another member becomes theirs then.
+	Confirmed bool `protobuf:"varint,5,opt,name=confirmed,proto3" json:"confirmed,omitempty"`
+	// Who works the terminal: up to 64 printable ASCII characters, no name. Empty means unknown.
+	OperatorRef   string `protobuf:"bytes,6,opt,name=operator_ref,json=operatorRef,proto3" json:"operator_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LinkCardRequest) Reset() {
+	*x = LinkCardRequest{}
+	mi := &file_local_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LinkCardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LinkCardRequest) ProtoMessage() {}
+
+func (x *LinkCardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LinkCardRequest.ProtoReflect.Descriptor instead.
+func (*LinkCardRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *LinkCardRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *LinkCardRequest) GetPhone() string {
+	if x != nil {
+		return x.Phone
+	}
+	return ""
+}
+
+func (x *LinkCardRequest) GetPar() string {
+	if x != nil {
+		return x.Par
+	}
+	return ""
+}
+
+func (x *LinkCardRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *LinkCardRequest) GetConfirmed() bool {
+	if x != nil {
+		return x.Confirmed
+	}
+	return false
+}
+
+func (x *LinkCardRequest) GetOperatorRef() string {
+	if x != nil {
+		return x.OperatorRef
+	}
+	return ""
+}
+
+// UnlinkCardRequest unlinks a payment card.
+type UnlinkCardRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's name for this call: 1 to 128 printable ASCII characters. Must be set.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// The payment card's PAR: see Member.par. Either it or token must be set.
+	Par string `protobuf:"bytes,2,opt,name=par,proto3" json:"par,omitempty"`
+	// The acquirer's token for the payment card: see Member.token.
+	Token string `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
+	// Who works the terminal: up to 64 printable ASCII characters, no name. Empty means unknown.
+	OperatorRef   string `protobuf:"bytes,4,opt,name=operator_ref,json=operatorRef,proto3" json:"operator_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UnlinkCardRequest) Reset() {
+	*x = UnlinkCardRequest{}
+	mi := &file_local_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UnlinkCardRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UnlinkCardRequest) ProtoMessage() {}
+
+func (x *UnlinkCardRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UnlinkCardRequest.ProtoReflect.Descriptor instead.
+func (*UnlinkCardRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UnlinkCardRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *UnlinkCardRequest) GetPar() string {
+	if x != nil {
+		return x.Par
+	}
+	return ""
+}
+
+func (x *UnlinkCardRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
+func (x *UnlinkCardRequest) GetOperatorRef() string {
+	if x != nil {
+		return x.OperatorRef
+	}
+	return ""
+}
+
+// MergeMembersRequest names two members who are one. Which is named first makes no difference.
+type MergeMembersRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's name for this call: 1 to 128 printable ASCII characters. Must be set.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// The one. Must be set.
+	Member *Member `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// The other. Must be set.
+	Other *Member `protobuf:"bytes,3,opt,name=other,proto3" json:"other,omitempty"`
+	// Who works the terminal: up to 64 printable ASCII characters, no name. Empty means unknown.
+	OperatorRef   string `protobuf:"bytes,4,opt,name=operator_ref,json=operatorRef,proto3" json:"operator_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeMembersRequest) Reset() {
+	*x = MergeMembersRequest{}
+	mi := &file_local_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeMembersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeMembersRequest) ProtoMessage() {}
+
+func (x *MergeMembersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeMembersRequest.ProtoReflect.Descriptor instead.
+func (*MergeMembersRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *MergeMembersRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *MergeMembersRequest) GetMember() *Member {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *MergeMembersRequest) GetOther() *Member {
+	if x != nil {
+		return x.Other
+	}
+	return nil
+}
+
+func (x *MergeMembersRequest) GetOperatorRef() string {
+	if x != nil {
+		return x.OperatorRef
+	}
+	return ""
+}
+
+// SetConsentRequest says what a member agrees to.
+type SetConsentRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's name for this call: 1 to 128 printable ASCII characters. Must be set.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// Who says so. Must be set.
+	Member *Member `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// For what, and how it was asked. Must be set.
+	Consent *Consent `protobuf:"bytes,3,opt,name=consent,proto3" json:"consent,omitempty"`
+	// Whether they agree. Must be set.
+	Granted *bool `protobuf:"varint,4,opt,name=granted,proto3,oneof" json:"granted,omitempty"`
+	// Who works the terminal: up to 64 printable ASCII characters, no name. Empty means unknown.
+	OperatorRef   string `protobuf:"bytes,5,opt,name=operator_ref,json=operatorRef,proto3" json:"operator_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetConsentRequest) Reset() {
+	*x = SetConsentRequest{}
+	mi := &file_local_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetConsentRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetConsentRequest) ProtoMessage() {}
+
+func (x *SetConsentRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetConsentRequest.ProtoReflect.Descriptor instead.
+func (*SetConsentRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *SetConsentRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *SetConsentRequest) GetMember() *Member {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *SetConsentRequest) GetConsent() *Consent {
+	if x != nil {
+		return x.Consent
+	}
+	return nil
+}
+
+func (x *SetConsentRequest) GetGranted() bool {
+	if x != nil && x.Granted != nil {
+		return *x.Granted
+	}
+	return false
+}
+
+func (x *SetConsentRequest) GetOperatorRef() string {
+	if x != nil {
+		return x.OperatorRef
+	}
+	return ""
+}
+
+// EraseMemberRequest names a member who is to be forgotten.
+type EraseMemberRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The caller's name for this call: 1 to 128 printable ASCII characters. Must be set.
+	IdempotencyKey string `protobuf:"bytes,1,opt,name=idempotency_key,json=idempotencyKey,proto3" json:"idempotency_key,omitempty"`
+	// Who. Must be set.
+	Member *Member `protobuf:"bytes,2,opt,name=member,proto3" json:"member,omitempty"`
+	// Who works the terminal: up to 64 printable ASCII characters, no name. Empty means unknown.
+	OperatorRef   string `protobuf:"bytes,3,opt,name=operator_ref,json=operatorRef,proto3" json:"operator_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EraseMemberRequest) Reset() {
+	*x = EraseMemberRequest{}
+	mi := &file_local_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EraseMemberRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EraseMemberRequest) ProtoMessage() {}
+
+func (x *EraseMemberRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EraseMemberRequest.ProtoReflect.Descriptor instead.
+func (*EraseMemberRequest) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *EraseMemberRequest) GetIdempotencyKey() string {
+	if x != nil {
+		return x.IdempotencyKey
+	}
+	return ""
+}
+
+func (x *EraseMemberRequest) GetMember() *Member {
+	if x != nil {
+		return x.Member
+	}
+	return nil
+}
+
+func (x *EraseMemberRequest) GetOperatorRef() string {
+	if x != nil {
+		return x.OperatorRef
+	}
+	return ""
+}
+
+// EntryResponse says where an entry of the loyalty ledger is stored, and what it came to.
+type EntryResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The record's number in the ledger lane. Range: >= 1. Always set.
+	Seq uint64 `protobuf:"varint,1,opt,name=seq,proto3" json:"seq,omitempty"`
+	// Whether the key was known already, and this is the answer given then.
+	Duplicate bool `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
+	// The card after it. Unset where the call is about no card, and after EraseMember.
+	Card *Card `protobuf:"bytes,3,opt,name=card,proto3" json:"card,omitempty"`
+	// The epoch of the number, in hexadecimal: with seq and the terminal, it names the record for all time. Always set.
+	Epoch string `protobuf:"bytes,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// RedeemReward: by what right the reward is given. Otherwise, and for a hold, unspecified.
+	Right RedeemRight `protobuf:"varint,5,opt,name=right,proto3,enum=stampd.v1.RedeemRight" json:"right,omitempty"`
+	// RedeemReward by a lease or the floor: why the backend did not confirm it. Otherwise unspecified.
+	NotConfirmed ConfirmFailure `protobuf:"varint,6,opt,name=not_confirmed,json=notConfirmed,proto3,enum=stampd.v1.ConfirmFailure" json:"not_confirmed,omitempty"`
+	// VoidEntry: the entry is not known here; what undoes it waits for it. LinkCard: the payment card is another member's; the
+	// link waits to be confirmed.
+	Pending bool `protobuf:"varint,7,opt,name=pending,proto3" json:"pending,omitempty"`
+	// There was nothing left to do: the entry was undone before, or too late, or the member was enrolled, linked or merged
+	// already. It is recorded all the same.
+	Already       bool `protobuf:"varint,8,opt,name=already,proto3" json:"already,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EntryResponse) Reset() {
+	*x = EntryResponse{}
+	mi := &file_local_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EntryResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EntryResponse) ProtoMessage() {}
+
+func (x *EntryResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EntryResponse.ProtoReflect.Descriptor instead.
+func (*EntryResponse) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *EntryResponse) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *EntryResponse) GetDuplicate() bool {
+	if x != nil {
+		return x.Duplicate
+	}
+	return false
+}
+
+func (x *EntryResponse) GetCard() *Card {
+	if x != nil {
+		return x.Card
+	}
+	return nil
+}
+
+func (x *EntryResponse) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
+func (x *EntryResponse) GetRight() RedeemRight {
+	if x != nil {
+		return x.Right
+	}
+	return RedeemRight_REDEEM_RIGHT_UNSPECIFIED
+}
+
+func (x *EntryResponse) GetNotConfirmed() ConfirmFailure {
+	if x != nil {
+		return x.NotConfirmed
+	}
+	return ConfirmFailure_CONFIRM_FAILURE_UNSPECIFIED
+}
+
+func (x *EntryResponse) GetPending() bool {
+	if x != nil {
+		return x.Pending
+	}
+	return false
+}
+
+func (x *EntryResponse) GetAlready() bool {
+	if x != nil {
+		return x.Already
+	}
+	return false
+}
+
 // GetCardRequest names a member.
 type GetCardRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The member's phone: in E.164, "+" and 7 to 15 digits, or as it is dialled in the region of the agent's settings. Must be
-	// set.
-	Phone         string `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
+	// The member's phone: in E.164, "+" and 7 to 15 digits, or as it is dialled in the region of the agent's settings. Either it
+	// or a payment card (par, token) must be set.
+	Phone string `protobuf:"bytes,1,opt,name=phone,proto3" json:"phone,omitempty"`
+	// The linked payment card's PAR: see Member.par.
+	Par string `protobuf:"bytes,2,opt,name=par,proto3" json:"par,omitempty"`
+	// The acquirer's token for the linked payment card: see Member.token.
+	Token         string `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetCardRequest) Reset() {
 	*x = GetCardRequest{}
-	mi := &file_local_proto_msgTypes[4]
+	mi := &file_local_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +1861,7 @@ func (x *GetCardRequest) String() string {
 func (*GetCardRequest) ProtoMessage() {}
 
 func (x *GetCardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[4]
+	mi := &file_local_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +1874,7 @@ func (x *GetCardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCardRequest.ProtoReflect.Descriptor instead.
 func (*GetCardRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{4}
+	return file_local_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetCardRequest) GetPhone() string {
@@ -824,18 +1884,38 @@ func (x *GetCardRequest) GetPhone() string {
 	return ""
 }
 
+func (x *GetCardRequest) GetPar() string {
+	if x != nil {
+		return x.Par
+	}
+	return ""
+}
+
+func (x *GetCardRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
+}
+
 // GetCardResponse is a member's card.
 type GetCardResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The card; an empty one for a member this terminal has never seen.
-	Card          *Card `protobuf:"bytes,1,opt,name=card,proto3" json:"card,omitempty"`
+	// The card; an empty one for a member this terminal knows nothing of. Unset for one who is forgotten.
+	Card *Card `protobuf:"bytes,1,opt,name=card,proto3" json:"card,omitempty"`
+	// What the terminal knows of the member.
+	State MemberState `protobuf:"varint,2,opt,name=state,proto3,enum=stampd.v1.MemberState" json:"state,omitempty"`
+	// What the member agreed to and revoked.
+	Consents []*MemberConsent `protobuf:"bytes,3,rep,name=consents,proto3" json:"consents,omitempty"`
+	// Whether the member was enrolled.
+	Enrolled      bool `protobuf:"varint,4,opt,name=enrolled,proto3" json:"enrolled,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *GetCardResponse) Reset() {
 	*x = GetCardResponse{}
-	mi := &file_local_proto_msgTypes[5]
+	mi := &file_local_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -847,7 +1927,7 @@ func (x *GetCardResponse) String() string {
 func (*GetCardResponse) ProtoMessage() {}
 
 func (x *GetCardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[5]
+	mi := &file_local_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -860,7 +1940,7 @@ func (x *GetCardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetCardResponse.ProtoReflect.Descriptor instead.
 func (*GetCardResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{5}
+	return file_local_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *GetCardResponse) GetCard() *Card {
@@ -870,7 +1950,84 @@ func (x *GetCardResponse) GetCard() *Card {
 	return nil
 }
 
-// Card is a member's stamp card as this terminal knows it: stamps that other terminals gave are not in it, online or not.
+func (x *GetCardResponse) GetState() MemberState {
+	if x != nil {
+		return x.State
+	}
+	return MemberState_MEMBER_STATE_UNSPECIFIED
+}
+
+func (x *GetCardResponse) GetConsents() []*MemberConsent {
+	if x != nil {
+		return x.Consents
+	}
+	return nil
+}
+
+func (x *GetCardResponse) GetEnrolled() bool {
+	if x != nil {
+		return x.Enrolled
+	}
+	return false
+}
+
+// MemberConsent is what a member last said about one purpose.
+type MemberConsent struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The purpose.
+	Purpose ConsentPurpose `protobuf:"varint,1,opt,name=purpose,proto3,enum=stampd.v1.ConsentPurpose" json:"purpose,omitempty"`
+	// Whether they agree.
+	Granted       bool `protobuf:"varint,2,opt,name=granted,proto3" json:"granted,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MemberConsent) Reset() {
+	*x = MemberConsent{}
+	mi := &file_local_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MemberConsent) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MemberConsent) ProtoMessage() {}
+
+func (x *MemberConsent) ProtoReflect() protoreflect.Message {
+	mi := &file_local_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MemberConsent.ProtoReflect.Descriptor instead.
+func (*MemberConsent) Descriptor() ([]byte, []int) {
+	return file_local_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *MemberConsent) GetPurpose() ConsentPurpose {
+	if x != nil {
+		return x.Purpose
+	}
+	return ConsentPurpose_CONSENT_PURPOSE_UNSPECIFIED
+}
+
+func (x *MemberConsent) GetGranted() bool {
+	if x != nil {
+		return x.Granted
+	}
+	return false
+}
+
+// Card is a member's stamp card as this terminal knows it: what its terminals gave, and what the backend has told it of the
+// others.
 type Card struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The programme. Always set.
@@ -888,14 +2045,25 @@ type Card struct {
 	// Wall clock of the terminal when this was read: milliseconds since 1970-01-01T00:00:00Z.
 	AsOfUnixMs int64 `protobuf:"varint,7,opt,name=as_of_unix_ms,json=asOfUnixMs,proto3" json:"as_of_unix_ms,omitempty"`
 	// Whether the uplink was down when this was read.
-	Offline       bool `protobuf:"varint,8,opt,name=offline,proto3" json:"offline,omitempty"`
+	Offline bool `protobuf:"varint,8,opt,name=offline,proto3" json:"offline,omitempty"`
+	// The programme has no carry-over: progress is that at least, and only the backend knows it exactly.
+	AtLeast bool `protobuf:"varint,9,opt,name=at_least,json=atLeast,proto3" json:"at_least,omitempty"`
+	// Rewards that are set aside. Range: >= 0.
+	Held int32 `protobuf:"varint,10,opt,name=held,proto3" json:"held,omitempty"`
+	// When stamps will expire next: milliseconds since 1970-01-01T00:00:00Z, as the backend said. Unset: none will, or unknown.
+	ExpiresUnixMs *int64 `protobuf:"varint,11,opt,name=expires_unix_ms,json=expiresUnixMs,proto3,oneof" json:"expires_unix_ms,omitempty"`
+	// How many will then. Count, >= 0.
+	Expiring uint32 `protobuf:"varint,12,opt,name=expiring,proto3" json:"expiring,omitempty"`
+	// Entries that undo others which the terminal does not know: until the backend has told it of them, the card may be off by
+	// what they do. Count, >= 0.
+	Pending       int32 `protobuf:"varint,13,opt,name=pending,proto3" json:"pending,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Card) Reset() {
 	*x = Card{}
-	mi := &file_local_proto_msgTypes[6]
+	mi := &file_local_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -907,7 +2075,7 @@ func (x *Card) String() string {
 func (*Card) ProtoMessage() {}
 
 func (x *Card) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[6]
+	mi := &file_local_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -920,7 +2088,7 @@ func (x *Card) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Card.ProtoReflect.Descriptor instead.
 func (*Card) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{6}
+	return file_local_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Card) GetProgrammeId() string {
@@ -979,6 +2147,41 @@ func (x *Card) GetOffline() bool {
 	return false
 }
 
+func (x *Card) GetAtLeast() bool {
+	if x != nil {
+		return x.AtLeast
+	}
+	return false
+}
+
+func (x *Card) GetHeld() int32 {
+	if x != nil {
+		return x.Held
+	}
+	return 0
+}
+
+func (x *Card) GetExpiresUnixMs() int64 {
+	if x != nil && x.ExpiresUnixMs != nil {
+		return *x.ExpiresUnixMs
+	}
+	return 0
+}
+
+func (x *Card) GetExpiring() uint32 {
+	if x != nil {
+		return x.Expiring
+	}
+	return 0
+}
+
+func (x *Card) GetPending() int32 {
+	if x != nil {
+		return x.Pending
+	}
+	return 0
+}
+
 // ReportAppPerformanceRequest is what an application has to report since its last report. At least one operation or a crash
 // must be in it. When a part of it can't be accepted, nothing of it is counted.
 type ReportAppPerformanceRequest struct {
@@ -1001,7 +2204,7 @@ type ReportAppPerformanceRequest struct {
 
 func (x *ReportAppPerformanceRequest) Reset() {
 	*x = ReportAppPerformanceRequest{}
-	mi := &file_local_proto_msgTypes[7]
+	mi := &file_local_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1013,7 +2216,7 @@ func (x *ReportAppPerformanceRequest) String() string {
 func (*ReportAppPerformanceRequest) ProtoMessage() {}
 
 func (x *ReportAppPerformanceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[7]
+	mi := &file_local_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1026,7 +2229,7 @@ func (x *ReportAppPerformanceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAppPerformanceRequest.ProtoReflect.Descriptor instead.
 func (*ReportAppPerformanceRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{7}
+	return file_local_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ReportAppPerformanceRequest) GetApp() string {
@@ -1082,7 +2285,7 @@ type OperationReport struct {
 
 func (x *OperationReport) Reset() {
 	*x = OperationReport{}
-	mi := &file_local_proto_msgTypes[8]
+	mi := &file_local_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1094,7 +2297,7 @@ func (x *OperationReport) String() string {
 func (*OperationReport) ProtoMessage() {}
 
 func (x *OperationReport) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[8]
+	mi := &file_local_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1107,7 +2310,7 @@ func (x *OperationReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationReport.ProtoReflect.Descriptor instead.
 func (*OperationReport) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{8}
+	return file_local_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *OperationReport) GetName() string {
@@ -1152,7 +2355,7 @@ type CrashReport struct {
 
 func (x *CrashReport) Reset() {
 	*x = CrashReport{}
-	mi := &file_local_proto_msgTypes[9]
+	mi := &file_local_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1164,7 +2367,7 @@ func (x *CrashReport) String() string {
 func (*CrashReport) ProtoMessage() {}
 
 func (x *CrashReport) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[9]
+	mi := &file_local_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1177,7 +2380,7 @@ func (x *CrashReport) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CrashReport.ProtoReflect.Descriptor instead.
 func (*CrashReport) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{9}
+	return file_local_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CrashReport) GetReason() string {
@@ -1207,7 +2410,7 @@ type ReportAppPerformanceResponse struct {
 
 func (x *ReportAppPerformanceResponse) Reset() {
 	*x = ReportAppPerformanceResponse{}
-	mi := &file_local_proto_msgTypes[10]
+	mi := &file_local_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1219,7 +2422,7 @@ func (x *ReportAppPerformanceResponse) String() string {
 func (*ReportAppPerformanceResponse) ProtoMessage() {}
 
 func (x *ReportAppPerformanceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[10]
+	mi := &file_local_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1232,7 +2435,7 @@ func (x *ReportAppPerformanceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReportAppPerformanceResponse.ProtoReflect.Descriptor instead.
 func (*ReportAppPerformanceResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{10}
+	return file_local_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ReportAppPerformanceResponse) GetDuplicate() bool {
@@ -1258,7 +2461,7 @@ type OfflineReadinessRequest struct {
 
 func (x *OfflineReadinessRequest) Reset() {
 	*x = OfflineReadinessRequest{}
-	mi := &file_local_proto_msgTypes[11]
+	mi := &file_local_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1270,7 +2473,7 @@ func (x *OfflineReadinessRequest) String() string {
 func (*OfflineReadinessRequest) ProtoMessage() {}
 
 func (x *OfflineReadinessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[11]
+	mi := &file_local_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1283,7 +2486,7 @@ func (x *OfflineReadinessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfflineReadinessRequest.ProtoReflect.Descriptor instead.
 func (*OfflineReadinessRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{11}
+	return file_local_proto_rawDescGZIP(), []int{22}
 }
 
 // OfflineReadinessResponse is what would work without the network.
@@ -1300,7 +2503,7 @@ type OfflineReadinessResponse struct {
 
 func (x *OfflineReadinessResponse) Reset() {
 	*x = OfflineReadinessResponse{}
-	mi := &file_local_proto_msgTypes[12]
+	mi := &file_local_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1312,7 +2515,7 @@ func (x *OfflineReadinessResponse) String() string {
 func (*OfflineReadinessResponse) ProtoMessage() {}
 
 func (x *OfflineReadinessResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[12]
+	mi := &file_local_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1325,7 +2528,7 @@ func (x *OfflineReadinessResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OfflineReadinessResponse.ProtoReflect.Descriptor instead.
 func (*OfflineReadinessResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{12}
+	return file_local_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *OfflineReadinessResponse) GetCapabilities() []*CapabilityReadiness {
@@ -1360,7 +2563,7 @@ type CapabilityReadiness struct {
 
 func (x *CapabilityReadiness) Reset() {
 	*x = CapabilityReadiness{}
-	mi := &file_local_proto_msgTypes[13]
+	mi := &file_local_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +2575,7 @@ func (x *CapabilityReadiness) String() string {
 func (*CapabilityReadiness) ProtoMessage() {}
 
 func (x *CapabilityReadiness) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[13]
+	mi := &file_local_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +2588,7 @@ func (x *CapabilityReadiness) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CapabilityReadiness.ProtoReflect.Descriptor instead.
 func (*CapabilityReadiness) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{13}
+	return file_local_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *CapabilityReadiness) GetCapability() OfflineCapability {
@@ -1440,7 +2643,7 @@ type ReadinessReason struct {
 
 func (x *ReadinessReason) Reset() {
 	*x = ReadinessReason{}
-	mi := &file_local_proto_msgTypes[14]
+	mi := &file_local_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1452,7 +2655,7 @@ func (x *ReadinessReason) String() string {
 func (*ReadinessReason) ProtoMessage() {}
 
 func (x *ReadinessReason) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[14]
+	mi := &file_local_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1465,7 +2668,7 @@ func (x *ReadinessReason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadinessReason.ProtoReflect.Descriptor instead.
 func (*ReadinessReason) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{14}
+	return file_local_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ReadinessReason) GetCode() ReadinessCode {
@@ -1526,7 +2729,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_local_proto_msgTypes[15]
+	mi := &file_local_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1538,7 +2741,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[15]
+	mi := &file_local_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1551,7 +2754,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{15}
+	return file_local_proto_rawDescGZIP(), []int{26}
 }
 
 // StatusResponse is how the agent is.
@@ -1587,7 +2790,7 @@ type StatusResponse struct {
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_local_proto_msgTypes[16]
+	mi := &file_local_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1599,7 +2802,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[16]
+	mi := &file_local_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1612,7 +2815,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{16}
+	return file_local_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *StatusResponse) GetVersion() string {
@@ -1717,7 +2920,7 @@ type NetworkStatus struct {
 
 func (x *NetworkStatus) Reset() {
 	*x = NetworkStatus{}
-	mi := &file_local_proto_msgTypes[17]
+	mi := &file_local_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1729,7 +2932,7 @@ func (x *NetworkStatus) String() string {
 func (*NetworkStatus) ProtoMessage() {}
 
 func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[17]
+	mi := &file_local_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1742,7 +2945,7 @@ func (x *NetworkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NetworkStatus.ProtoReflect.Descriptor instead.
 func (*NetworkStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{17}
+	return file_local_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *NetworkStatus) GetLinks() *LinkList {
@@ -1784,7 +2987,7 @@ type LinkList struct {
 
 func (x *LinkList) Reset() {
 	*x = LinkList{}
-	mi := &file_local_proto_msgTypes[18]
+	mi := &file_local_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1796,7 +2999,7 @@ func (x *LinkList) String() string {
 func (*LinkList) ProtoMessage() {}
 
 func (x *LinkList) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[18]
+	mi := &file_local_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1809,7 +3012,7 @@ func (x *LinkList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkList.ProtoReflect.Descriptor instead.
 func (*LinkList) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{18}
+	return file_local_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LinkList) GetLinks() []*LinkStatus {
@@ -1845,7 +3048,7 @@ type LinkStatus struct {
 
 func (x *LinkStatus) Reset() {
 	*x = LinkStatus{}
-	mi := &file_local_proto_msgTypes[19]
+	mi := &file_local_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1857,7 +3060,7 @@ func (x *LinkStatus) String() string {
 func (*LinkStatus) ProtoMessage() {}
 
 func (x *LinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[19]
+	mi := &file_local_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1870,7 +3073,7 @@ func (x *LinkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LinkStatus.ProtoReflect.Descriptor instead.
 func (*LinkStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{19}
+	return file_local_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *LinkStatus) GetName() string {
@@ -1933,7 +3136,7 @@ type RouteList struct {
 
 func (x *RouteList) Reset() {
 	*x = RouteList{}
-	mi := &file_local_proto_msgTypes[20]
+	mi := &file_local_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1945,7 +3148,7 @@ func (x *RouteList) String() string {
 func (*RouteList) ProtoMessage() {}
 
 func (x *RouteList) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[20]
+	mi := &file_local_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1958,7 +3161,7 @@ func (x *RouteList) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RouteList.ProtoReflect.Descriptor instead.
 func (*RouteList) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{20}
+	return file_local_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *RouteList) GetRoutes() []*DefaultRoute {
@@ -1983,7 +3186,7 @@ type DefaultRoute struct {
 
 func (x *DefaultRoute) Reset() {
 	*x = DefaultRoute{}
-	mi := &file_local_proto_msgTypes[21]
+	mi := &file_local_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1995,7 +3198,7 @@ func (x *DefaultRoute) String() string {
 func (*DefaultRoute) ProtoMessage() {}
 
 func (x *DefaultRoute) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[21]
+	mi := &file_local_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2008,7 +3211,7 @@ func (x *DefaultRoute) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DefaultRoute.ProtoReflect.Descriptor instead.
 func (*DefaultRoute) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{21}
+	return file_local_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *DefaultRoute) GetInterface() string {
@@ -2046,7 +3249,7 @@ type NameServers struct {
 
 func (x *NameServers) Reset() {
 	*x = NameServers{}
-	mi := &file_local_proto_msgTypes[22]
+	mi := &file_local_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2058,7 +3261,7 @@ func (x *NameServers) String() string {
 func (*NameServers) ProtoMessage() {}
 
 func (x *NameServers) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[22]
+	mi := &file_local_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2071,7 +3274,7 @@ func (x *NameServers) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use NameServers.ProtoReflect.Descriptor instead.
 func (*NameServers) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{22}
+	return file_local_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *NameServers) GetAddresses() []string {
@@ -2107,7 +3310,7 @@ type CertificateStatus struct {
 
 func (x *CertificateStatus) Reset() {
 	*x = CertificateStatus{}
-	mi := &file_local_proto_msgTypes[23]
+	mi := &file_local_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2119,7 +3322,7 @@ func (x *CertificateStatus) String() string {
 func (*CertificateStatus) ProtoMessage() {}
 
 func (x *CertificateStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[23]
+	mi := &file_local_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2132,7 +3335,7 @@ func (x *CertificateStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CertificateStatus.ProtoReflect.Descriptor instead.
 func (*CertificateStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{23}
+	return file_local_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *CertificateStatus) GetState() CertificateState {
@@ -2226,7 +3429,7 @@ type UplinkStatus struct {
 
 func (x *UplinkStatus) Reset() {
 	*x = UplinkStatus{}
-	mi := &file_local_proto_msgTypes[24]
+	mi := &file_local_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2238,7 +3441,7 @@ func (x *UplinkStatus) String() string {
 func (*UplinkStatus) ProtoMessage() {}
 
 func (x *UplinkStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[24]
+	mi := &file_local_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2251,7 +3454,7 @@ func (x *UplinkStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UplinkStatus.ProtoReflect.Descriptor instead.
 func (*UplinkStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{24}
+	return file_local_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *UplinkStatus) GetState() UplinkState {
@@ -2416,7 +3619,7 @@ type TrafficDay struct {
 
 func (x *TrafficDay) Reset() {
 	*x = TrafficDay{}
-	mi := &file_local_proto_msgTypes[25]
+	mi := &file_local_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2428,7 +3631,7 @@ func (x *TrafficDay) String() string {
 func (*TrafficDay) ProtoMessage() {}
 
 func (x *TrafficDay) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[25]
+	mi := &file_local_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2441,7 +3644,7 @@ func (x *TrafficDay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrafficDay.ProtoReflect.Descriptor instead.
 func (*TrafficDay) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{25}
+	return file_local_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *TrafficDay) GetDate() string {
@@ -2476,7 +3679,7 @@ type TrafficDays struct {
 
 func (x *TrafficDays) Reset() {
 	*x = TrafficDays{}
-	mi := &file_local_proto_msgTypes[26]
+	mi := &file_local_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2488,7 +3691,7 @@ func (x *TrafficDays) String() string {
 func (*TrafficDays) ProtoMessage() {}
 
 func (x *TrafficDays) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[26]
+	mi := &file_local_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2501,7 +3704,7 @@ func (x *TrafficDays) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TrafficDays.ProtoReflect.Descriptor instead.
 func (*TrafficDays) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{26}
+	return file_local_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *TrafficDays) GetDays() []*TrafficDay {
@@ -2532,7 +3735,7 @@ type LaneStatus struct {
 
 func (x *LaneStatus) Reset() {
 	*x = LaneStatus{}
-	mi := &file_local_proto_msgTypes[27]
+	mi := &file_local_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2544,7 +3747,7 @@ func (x *LaneStatus) String() string {
 func (*LaneStatus) ProtoMessage() {}
 
 func (x *LaneStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[27]
+	mi := &file_local_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2557,7 +3760,7 @@ func (x *LaneStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LaneStatus.ProtoReflect.Descriptor instead.
 func (*LaneStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{27}
+	return file_local_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *LaneStatus) GetLane() Lane {
@@ -2623,7 +3826,7 @@ type QueueStatus struct {
 
 func (x *QueueStatus) Reset() {
 	*x = QueueStatus{}
-	mi := &file_local_proto_msgTypes[28]
+	mi := &file_local_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2635,7 +3838,7 @@ func (x *QueueStatus) String() string {
 func (*QueueStatus) ProtoMessage() {}
 
 func (x *QueueStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[28]
+	mi := &file_local_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2648,7 +3851,7 @@ func (x *QueueStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueStatus.ProtoReflect.Descriptor instead.
 func (*QueueStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{28}
+	return file_local_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *QueueStatus) GetPath() string {
@@ -2710,7 +3913,7 @@ type PartStatus struct {
 
 func (x *PartStatus) Reset() {
 	*x = PartStatus{}
-	mi := &file_local_proto_msgTypes[29]
+	mi := &file_local_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2722,7 +3925,7 @@ func (x *PartStatus) String() string {
 func (*PartStatus) ProtoMessage() {}
 
 func (x *PartStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[29]
+	mi := &file_local_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2735,7 +3938,7 @@ func (x *PartStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PartStatus.ProtoReflect.Descriptor instead.
 func (*PartStatus) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{29}
+	return file_local_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *PartStatus) GetPart() string {
@@ -2777,7 +3980,7 @@ type WatchStatusRequest struct {
 
 func (x *WatchStatusRequest) Reset() {
 	*x = WatchStatusRequest{}
-	mi := &file_local_proto_msgTypes[30]
+	mi := &file_local_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2789,7 +3992,7 @@ func (x *WatchStatusRequest) String() string {
 func (*WatchStatusRequest) ProtoMessage() {}
 
 func (x *WatchStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[30]
+	mi := &file_local_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2802,7 +4005,7 @@ func (x *WatchStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchStatusRequest.ProtoReflect.Descriptor instead.
 func (*WatchStatusRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{30}
+	return file_local_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *WatchStatusRequest) GetEverySeconds() uint32 {
@@ -2835,7 +4038,7 @@ type WatchStatusResponse struct {
 
 func (x *WatchStatusResponse) Reset() {
 	*x = WatchStatusResponse{}
-	mi := &file_local_proto_msgTypes[31]
+	mi := &file_local_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2847,7 +4050,7 @@ func (x *WatchStatusResponse) String() string {
 func (*WatchStatusResponse) ProtoMessage() {}
 
 func (x *WatchStatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[31]
+	mi := &file_local_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2860,7 +4063,7 @@ func (x *WatchStatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WatchStatusResponse.ProtoReflect.Descriptor instead.
 func (*WatchStatusResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{31}
+	return file_local_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *WatchStatusResponse) GetUplink() UplinkState {
@@ -2925,7 +4128,7 @@ type Backlog struct {
 
 func (x *Backlog) Reset() {
 	*x = Backlog{}
-	mi := &file_local_proto_msgTypes[32]
+	mi := &file_local_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2937,7 +4140,7 @@ func (x *Backlog) String() string {
 func (*Backlog) ProtoMessage() {}
 
 func (x *Backlog) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[32]
+	mi := &file_local_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2950,7 +4153,7 @@ func (x *Backlog) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Backlog.ProtoReflect.Descriptor instead.
 func (*Backlog) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{32}
+	return file_local_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Backlog) GetRecords() uint64 {
@@ -2982,7 +4185,7 @@ type StatusAlarm struct {
 
 func (x *StatusAlarm) Reset() {
 	*x = StatusAlarm{}
-	mi := &file_local_proto_msgTypes[33]
+	mi := &file_local_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2994,7 +4197,7 @@ func (x *StatusAlarm) String() string {
 func (*StatusAlarm) ProtoMessage() {}
 
 func (x *StatusAlarm) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[33]
+	mi := &file_local_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3007,7 +4210,7 @@ func (x *StatusAlarm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusAlarm.ProtoReflect.Descriptor instead.
 func (*StatusAlarm) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{33}
+	return file_local_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *StatusAlarm) GetKind() StatusAlarmKind {
@@ -3042,7 +4245,7 @@ type FlushRequest struct {
 
 func (x *FlushRequest) Reset() {
 	*x = FlushRequest{}
-	mi := &file_local_proto_msgTypes[34]
+	mi := &file_local_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3054,7 +4257,7 @@ func (x *FlushRequest) String() string {
 func (*FlushRequest) ProtoMessage() {}
 
 func (x *FlushRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[34]
+	mi := &file_local_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3067,7 +4270,7 @@ func (x *FlushRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushRequest.ProtoReflect.Descriptor instead.
 func (*FlushRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{34}
+	return file_local_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *FlushRequest) GetWaitMs() uint32 {
@@ -3090,7 +4293,7 @@ type FlushResponse struct {
 
 func (x *FlushResponse) Reset() {
 	*x = FlushResponse{}
-	mi := &file_local_proto_msgTypes[35]
+	mi := &file_local_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3102,7 +4305,7 @@ func (x *FlushResponse) String() string {
 func (*FlushResponse) ProtoMessage() {}
 
 func (x *FlushResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[35]
+	mi := &file_local_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3115,7 +4318,7 @@ func (x *FlushResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FlushResponse.ProtoReflect.Descriptor instead.
 func (*FlushResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{35}
+	return file_local_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *FlushResponse) GetWaiting() uint64 {
@@ -3141,7 +4344,7 @@ type ListQueueRequest struct {
 
 func (x *ListQueueRequest) Reset() {
 	*x = ListQueueRequest{}
-	mi := &file_local_proto_msgTypes[36]
+	mi := &file_local_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3153,7 +4356,7 @@ func (x *ListQueueRequest) String() string {
 func (*ListQueueRequest) ProtoMessage() {}
 
 func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[36]
+	mi := &file_local_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3166,7 +4369,7 @@ func (x *ListQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueRequest.ProtoReflect.Descriptor instead.
 func (*ListQueueRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{36}
+	return file_local_proto_rawDescGZIP(), []int{47}
 }
 
 // ListQueueResponse is what the queue holds.
@@ -3188,7 +4391,7 @@ type ListQueueResponse struct {
 
 func (x *ListQueueResponse) Reset() {
 	*x = ListQueueResponse{}
-	mi := &file_local_proto_msgTypes[37]
+	mi := &file_local_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3200,7 +4403,7 @@ func (x *ListQueueResponse) String() string {
 func (*ListQueueResponse) ProtoMessage() {}
 
 func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[37]
+	mi := &file_local_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3213,7 +4416,7 @@ func (x *ListQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListQueueResponse.ProtoReflect.Descriptor instead.
 func (*ListQueueResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{37}
+	return file_local_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *ListQueueResponse) GetTerminalId() string {
@@ -3272,7 +4475,7 @@ type QueueFile struct {
 
 func (x *QueueFile) Reset() {
 	*x = QueueFile{}
-	mi := &file_local_proto_msgTypes[38]
+	mi := &file_local_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3284,7 +4487,7 @@ func (x *QueueFile) String() string {
 func (*QueueFile) ProtoMessage() {}
 
 func (x *QueueFile) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[38]
+	mi := &file_local_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3297,7 +4500,7 @@ func (x *QueueFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueFile.ProtoReflect.Descriptor instead.
 func (*QueueFile) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{38}
+	return file_local_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *QueueFile) GetPath() string {
@@ -3370,7 +4573,7 @@ type QueueLane struct {
 
 func (x *QueueLane) Reset() {
 	*x = QueueLane{}
-	mi := &file_local_proto_msgTypes[39]
+	mi := &file_local_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3382,7 +4585,7 @@ func (x *QueueLane) String() string {
 func (*QueueLane) ProtoMessage() {}
 
 func (x *QueueLane) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[39]
+	mi := &file_local_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3395,7 +4598,7 @@ func (x *QueueLane) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueLane.ProtoReflect.Descriptor instead.
 func (*QueueLane) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{39}
+	return file_local_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *QueueLane) GetLane() Lane {
@@ -3474,7 +4677,7 @@ type SetAsideFile struct {
 
 func (x *SetAsideFile) Reset() {
 	*x = SetAsideFile{}
-	mi := &file_local_proto_msgTypes[40]
+	mi := &file_local_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3486,7 +4689,7 @@ func (x *SetAsideFile) String() string {
 func (*SetAsideFile) ProtoMessage() {}
 
 func (x *SetAsideFile) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[40]
+	mi := &file_local_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3499,7 +4702,7 @@ func (x *SetAsideFile) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetAsideFile.ProtoReflect.Descriptor instead.
 func (*SetAsideFile) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{40}
+	return file_local_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *SetAsideFile) GetPath() string {
@@ -3537,7 +4740,7 @@ type ReadQueueRequest struct {
 
 func (x *ReadQueueRequest) Reset() {
 	*x = ReadQueueRequest{}
-	mi := &file_local_proto_msgTypes[41]
+	mi := &file_local_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3549,7 +4752,7 @@ func (x *ReadQueueRequest) String() string {
 func (*ReadQueueRequest) ProtoMessage() {}
 
 func (x *ReadQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[41]
+	mi := &file_local_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3562,7 +4765,7 @@ func (x *ReadQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadQueueRequest.ProtoReflect.Descriptor instead.
 func (*ReadQueueRequest) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{41}
+	return file_local_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ReadQueueRequest) GetLane() Lane {
@@ -3618,7 +4821,7 @@ type ReadQueueResponse struct {
 
 func (x *ReadQueueResponse) Reset() {
 	*x = ReadQueueResponse{}
-	mi := &file_local_proto_msgTypes[42]
+	mi := &file_local_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3630,7 +4833,7 @@ func (x *ReadQueueResponse) String() string {
 func (*ReadQueueResponse) ProtoMessage() {}
 
 func (x *ReadQueueResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[42]
+	mi := &file_local_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3643,7 +4846,7 @@ func (x *ReadQueueResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReadQueueResponse.ProtoReflect.Descriptor instead.
 func (*ReadQueueResponse) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{42}
+	return file_local_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ReadQueueResponse) GetRecords() []*QueueRecord {
@@ -3681,7 +4884,7 @@ type QueueRecord struct {
 
 func (x *QueueRecord) Reset() {
 	*x = QueueRecord{}
-	mi := &file_local_proto_msgTypes[43]
+	mi := &file_local_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3693,7 +4896,7 @@ func (x *QueueRecord) String() string {
 func (*QueueRecord) ProtoMessage() {}
 
 func (x *QueueRecord) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[43]
+	mi := &file_local_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3706,7 +4909,7 @@ func (x *QueueRecord) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueRecord.ProtoReflect.Descriptor instead.
 func (*QueueRecord) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{43}
+	return file_local_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *QueueRecord) GetLane() Lane {
@@ -3791,7 +4994,7 @@ type RecordStay struct {
 
 func (x *RecordStay) Reset() {
 	*x = RecordStay{}
-	mi := &file_local_proto_msgTypes[44]
+	mi := &file_local_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3803,7 +5006,7 @@ func (x *RecordStay) String() string {
 func (*RecordStay) ProtoMessage() {}
 
 func (x *RecordStay) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[44]
+	mi := &file_local_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3816,7 +5019,7 @@ func (x *RecordStay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RecordStay.ProtoReflect.Descriptor instead.
 func (*RecordStay) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{44}
+	return file_local_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *RecordStay) GetWaitingMs() int64 {
@@ -3862,14 +5065,20 @@ type ErrorDetail struct {
 	// Which field of the request, by name. Empty means the whole request.
 	Field string `protobuf:"bytes,2,opt,name=field,proto3" json:"field,omitempty"`
 	// What to do, for people. Always set.
-	Hint          string `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`
+	Hint string `protobuf:"bytes,3,opt,name=hint,proto3" json:"hint,omitempty"`
+	// After how long the same may be asked again, under a new key. Seconds, >= 1. Unset: waiting does not help, or unknown.
+	RetryAfterS *uint32 `protobuf:"varint,4,opt,name=retry_after_s,json=retryAfterS,proto3,oneof" json:"retry_after_s,omitempty"`
+	// AwardStamps: the refusal's number in the ledger lane. 0: it is not recorded.
+	Seq uint64 `protobuf:"varint,5,opt,name=seq,proto3" json:"seq,omitempty"`
+	// The epoch of the number, in hexadecimal. Set with it.
+	Epoch         string `protobuf:"bytes,6,opt,name=epoch,proto3" json:"epoch,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ErrorDetail) Reset() {
 	*x = ErrorDetail{}
-	mi := &file_local_proto_msgTypes[45]
+	mi := &file_local_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3881,7 +5090,7 @@ func (x *ErrorDetail) String() string {
 func (*ErrorDetail) ProtoMessage() {}
 
 func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
-	mi := &file_local_proto_msgTypes[45]
+	mi := &file_local_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3894,7 +5103,7 @@ func (x *ErrorDetail) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ErrorDetail.ProtoReflect.Descriptor instead.
 func (*ErrorDetail) Descriptor() ([]byte, []int) {
-	return file_local_proto_rawDescGZIP(), []int{45}
+	return file_local_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *ErrorDetail) GetReason() string {
@@ -3918,6 +5127,27 @@ func (x *ErrorDetail) GetHint() string {
 	return ""
 }
 
+func (x *ErrorDetail) GetRetryAfterS() uint32 {
+	if x != nil && x.RetryAfterS != nil {
+		return *x.RetryAfterS
+	}
+	return 0
+}
+
+func (x *ErrorDetail) GetSeq() uint64 {
+	if x != nil {
+		return x.Seq
+	}
+	return 0
+}
+
+func (x *ErrorDetail) GetEpoch() string {
+	if x != nil {
+		return x.Epoch
+	}
+	return ""
+}
+
 var File_local_proto protoreflect.FileDescriptor
 
 const file_local_proto_rawDesc = "" +
@@ -3931,24 +5161,114 @@ const file_local_proto_rawDesc = "" +
 	"\x05epoch\x18\x03 \x01(\tR\x05epoch\x120\n" +
 	"\tauth_mode\x18\x04 \x01(\x0e2\x13.stampd.v1.AuthModeR\bauthMode\x127\n" +
 	"\tanomalies\x18\x05 \x03(\x0e2\x19.stampd.v1.PaymentAnomalyR\tanomalies\x12*\n" +
-	"\x04risk\x18\x06 \x01(\v2\x16.stampd.v1.PaymentRiskR\x04risk\"\xb9\x01\n" +
+	"\x04risk\x18\x06 \x01(\v2\x16.stampd.v1.PaymentRiskR\x04risk\"\x9e\x03\n" +
 	"\x12AwardStampsRequest\x12'\n" +
 	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12\x14\n" +
 	"\x05phone\x18\x02 \x01(\tR\x05phone\x12\x1b\n" +
 	"\x06stamps\x18\x03 \x01(\x05H\x00R\x06stamps\x88\x01\x01\x12\x1b\n" +
 	"\torder_ref\x18\x04 \x01(\tR\borderRef\x12\x1f\n" +
 	"\vpayment_key\x18\x05 \x01(\tR\n" +
-	"paymentKeyB\t\n" +
-	"\a_stamps\"\x80\x01\n" +
+	"paymentKey\x12$\n" +
+	"\vspend_minor\x18\x06 \x01(\x03H\x01R\n" +
+	"spendMinor\x88\x01\x01\x12%\n" +
+	"\x0espend_currency\x18\a \x01(\tR\rspendCurrency\x12\x19\n" +
+	"\x05items\x18\b \x01(\x05H\x02R\x05items\x88\x01\x01\x12\x16\n" +
+	"\x06manual\x18\t \x01(\bR\x06manual\x12!\n" +
+	"\foperator_ref\x18\n" +
+	" \x01(\tR\voperatorRef\x12\x10\n" +
+	"\x03par\x18\v \x01(\tR\x03par\x12\x14\n" +
+	"\x05token\x18\f \x01(\tR\x05tokenB\t\n" +
+	"\a_stampsB\x0e\n" +
+	"\f_spend_minorB\b\n" +
+	"\x06_items\"\xc7\x01\n" +
 	"\x13AwardStampsResponse\x12\x10\n" +
 	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x1c\n" +
 	"\tduplicate\x18\x02 \x01(\bR\tduplicate\x12#\n" +
 	"\x04card\x18\x03 \x01(\v2\x0f.stampd.v1.CardR\x04card\x12\x14\n" +
-	"\x05epoch\x18\x04 \x01(\tR\x05epoch\"&\n" +
+	"\x05epoch\x18\x04 \x01(\tR\x05epoch\x12\x14\n" +
+	"\x05given\x18\x05 \x01(\x05R\x05given\x12/\n" +
+	"\x13velocity_unverified\x18\x06 \x01(\bR\x12velocityUnverified\"F\n" +
+	"\x06Member\x12\x14\n" +
+	"\x05phone\x18\x01 \x01(\tR\x05phone\x12\x10\n" +
+	"\x03par\x18\x02 \x01(\tR\x03par\x12\x14\n" +
+	"\x05token\x18\x03 \x01(\tR\x05token\"\xf5\x01\n" +
+	"\x13RedeemRewardRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12)\n" +
+	"\x06member\x18\x02 \x01(\v2\x11.stampd.v1.MemberR\x06member\x12\x1b\n" +
+	"\treward_id\x18\x03 \x01(\tR\brewardId\x12\x12\n" +
+	"\x04hold\x18\x04 \x01(\bR\x04hold\x12\x19\n" +
+	"\bhold_key\x18\x05 \x01(\tR\aholdKey\x12!\n" +
+	"\foperator_ref\x18\x06 \x01(\tR\voperatorRef\x12\x1b\n" +
+	"\torder_ref\x18\a \x01(\tR\borderRef\"\xe8\x02\n" +
+	"\x10VoidEntryRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12\x1b\n" +
+	"\taward_key\x18\x02 \x01(\tR\bawardKey\x12\x1d\n" +
+	"\n" +
+	"redeem_key\x18\x03 \x01(\tR\tredeemKey\x12\x10\n" +
+	"\x03seq\x18\x04 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05epoch\x18\x05 \x01(\tR\x05epoch\x12\x1f\n" +
+	"\vterminal_id\x18\x06 \x01(\tR\n" +
+	"terminalId\x12(\n" +
+	"\x04kind\x18\a \x01(\x0e2\x14.stampd.v1.StampKindR\x04kind\x12)\n" +
+	"\x06member\x18\b \x01(\v2\x11.stampd.v1.MemberR\x06member\x12.\n" +
+	"\x06reason\x18\t \x01(\x0e2\x16.stampd.v1.StampReasonR\x06reason\x12!\n" +
+	"\foperator_ref\x18\n" +
+	" \x01(\tR\voperatorRef\"\xa6\x01\n" +
+	"\x12EnrolMemberRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12\x14\n" +
+	"\x05phone\x18\x02 \x01(\tR\x05phone\x12.\n" +
+	"\bconsents\x18\x03 \x03(\v2\x12.stampd.v1.ConsentR\bconsents\x12!\n" +
+	"\foperator_ref\x18\x04 \x01(\tR\voperatorRef\"\xb9\x01\n" +
+	"\x0fLinkCardRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12\x14\n" +
+	"\x05phone\x18\x02 \x01(\tR\x05phone\x12\x10\n" +
+	"\x03par\x18\x03 \x01(\tR\x03par\x12\x14\n" +
+	"\x05token\x18\x04 \x01(\tR\x05token\x12\x1c\n" +
+	"\tconfirmed\x18\x05 \x01(\bR\tconfirmed\x12!\n" +
+	"\foperator_ref\x18\x06 \x01(\tR\voperatorRef\"\x87\x01\n" +
+	"\x11UnlinkCardRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12\x10\n" +
+	"\x03par\x18\x02 \x01(\tR\x03par\x12\x14\n" +
+	"\x05token\x18\x03 \x01(\tR\x05token\x12!\n" +
+	"\foperator_ref\x18\x04 \x01(\tR\voperatorRef\"\xb5\x01\n" +
+	"\x13MergeMembersRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12)\n" +
+	"\x06member\x18\x02 \x01(\v2\x11.stampd.v1.MemberR\x06member\x12'\n" +
+	"\x05other\x18\x03 \x01(\v2\x11.stampd.v1.MemberR\x05other\x12!\n" +
+	"\foperator_ref\x18\x04 \x01(\tR\voperatorRef\"\xe3\x01\n" +
+	"\x11SetConsentRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12)\n" +
+	"\x06member\x18\x02 \x01(\v2\x11.stampd.v1.MemberR\x06member\x12,\n" +
+	"\aconsent\x18\x03 \x01(\v2\x12.stampd.v1.ConsentR\aconsent\x12\x1d\n" +
+	"\agranted\x18\x04 \x01(\bH\x00R\agranted\x88\x01\x01\x12!\n" +
+	"\foperator_ref\x18\x05 \x01(\tR\voperatorRefB\n" +
+	"\n" +
+	"\b_granted\"\x8b\x01\n" +
+	"\x12EraseMemberRequest\x12'\n" +
+	"\x0fidempotency_key\x18\x01 \x01(\tR\x0eidempotencyKey\x12)\n" +
+	"\x06member\x18\x02 \x01(\v2\x11.stampd.v1.MemberR\x06member\x12!\n" +
+	"\foperator_ref\x18\x03 \x01(\tR\voperatorRef\"\x9c\x02\n" +
+	"\rEntryResponse\x12\x10\n" +
+	"\x03seq\x18\x01 \x01(\x04R\x03seq\x12\x1c\n" +
+	"\tduplicate\x18\x02 \x01(\bR\tduplicate\x12#\n" +
+	"\x04card\x18\x03 \x01(\v2\x0f.stampd.v1.CardR\x04card\x12\x14\n" +
+	"\x05epoch\x18\x04 \x01(\tR\x05epoch\x12,\n" +
+	"\x05right\x18\x05 \x01(\x0e2\x16.stampd.v1.RedeemRightR\x05right\x12>\n" +
+	"\rnot_confirmed\x18\x06 \x01(\x0e2\x19.stampd.v1.ConfirmFailureR\fnotConfirmed\x12\x18\n" +
+	"\apending\x18\a \x01(\bR\apending\x12\x18\n" +
+	"\aalready\x18\b \x01(\bR\aalready\"N\n" +
 	"\x0eGetCardRequest\x12\x14\n" +
-	"\x05phone\x18\x01 \x01(\tR\x05phone\"6\n" +
+	"\x05phone\x18\x01 \x01(\tR\x05phone\x12\x10\n" +
+	"\x03par\x18\x02 \x01(\tR\x03par\x12\x14\n" +
+	"\x05token\x18\x03 \x01(\tR\x05token\"\xb6\x01\n" +
 	"\x0fGetCardResponse\x12#\n" +
-	"\x04card\x18\x01 \x01(\v2\x0f.stampd.v1.CardR\x04card\"\xe0\x01\n" +
+	"\x04card\x18\x01 \x01(\v2\x0f.stampd.v1.CardR\x04card\x12,\n" +
+	"\x05state\x18\x02 \x01(\x0e2\x16.stampd.v1.MemberStateR\x05state\x124\n" +
+	"\bconsents\x18\x03 \x03(\v2\x18.stampd.v1.MemberConsentR\bconsents\x12\x1a\n" +
+	"\benrolled\x18\x04 \x01(\bR\benrolled\"^\n" +
+	"\rMemberConsent\x123\n" +
+	"\apurpose\x18\x01 \x01(\x0e2\x19.stampd.v1.ConsentPurposeR\apurpose\x12\x18\n" +
+	"\agranted\x18\x02 \x01(\bR\agranted\"\x86\x03\n" +
 	"\x04Card\x12!\n" +
 	"\fprogramme_id\x18\x01 \x01(\tR\vprogrammeId\x12\x1a\n" +
 	"\bprogress\x18\x02 \x01(\x05R\bprogress\x12\x0e\n" +
@@ -3958,7 +5278,14 @@ const file_local_proto_rawDesc = "" +
 	"\x06stamps\x18\x06 \x01(\x05R\x06stamps\x12!\n" +
 	"\ras_of_unix_ms\x18\a \x01(\x03R\n" +
 	"asOfUnixMs\x12\x18\n" +
-	"\aoffline\x18\b \x01(\bR\aoffline\"\xdc\x01\n" +
+	"\aoffline\x18\b \x01(\bR\aoffline\x12\x19\n" +
+	"\bat_least\x18\t \x01(\bR\aatLeast\x12\x12\n" +
+	"\x04held\x18\n" +
+	" \x01(\x05R\x04held\x12+\n" +
+	"\x0fexpires_unix_ms\x18\v \x01(\x03H\x00R\rexpiresUnixMs\x88\x01\x01\x12\x1a\n" +
+	"\bexpiring\x18\f \x01(\rR\bexpiring\x12\x18\n" +
+	"\apending\x18\r \x01(\x05R\apendingB\x12\n" +
+	"\x10_expires_unix_ms\"\xdc\x01\n" +
 	"\x1bReportAppPerformanceRequest\x12\x10\n" +
 	"\x03app\x18\x01 \x01(\tR\x03app\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\tR\aversion\x12:\n" +
@@ -4218,11 +5545,24 @@ const file_local_proto_rawDesc = "" +
 	"\bdeadline\x18\x04 \x01(\tR\bdeadline\x12-\n" +
 	"\x10deadline_unix_ms\x18\x05 \x01(\x03H\x01R\x0edeadlineUnixMs\x88\x01\x01B\r\n" +
 	"\v_waiting_msB\x13\n" +
-	"\x11_deadline_unix_ms\"O\n" +
+	"\x11_deadline_unix_ms\"\xb2\x01\n" +
 	"\vErrorDetail\x12\x16\n" +
 	"\x06reason\x18\x01 \x01(\tR\x06reason\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x12\n" +
-	"\x04hint\x18\x03 \x01(\tR\x04hint*\x9a\x01\n" +
+	"\x04hint\x18\x03 \x01(\tR\x04hint\x12'\n" +
+	"\rretry_after_s\x18\x04 \x01(\rH\x00R\vretryAfterS\x88\x01\x01\x12\x10\n" +
+	"\x03seq\x18\x05 \x01(\x04R\x03seq\x12\x14\n" +
+	"\x05epoch\x18\x06 \x01(\tR\x05epochB\x10\n" +
+	"\x0e_retry_after_s*m\n" +
+	"\x0eConfirmFailure\x12\x1f\n" +
+	"\x1bCONFIRM_FAILURE_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17CONFIRM_FAILURE_OFFLINE\x10\x01\x12\x1d\n" +
+	"\x19CONFIRM_FAILURE_NO_ANSWER\x10\x02*v\n" +
+	"\vMemberState\x12\x1c\n" +
+	"\x18MEMBER_STATE_UNSPECIFIED\x10\x00\x12\x18\n" +
+	"\x14MEMBER_STATE_UNKNOWN\x10\x01\x12\x16\n" +
+	"\x12MEMBER_STATE_KNOWN\x10\x02\x12\x17\n" +
+	"\x13MEMBER_STATE_ERASED\x10\x03*\x9a\x01\n" +
 	"\x11OfflineCapability\x12\"\n" +
 	"\x1eOFFLINE_CAPABILITY_UNSPECIFIED\x10\x00\x12\x1f\n" +
 	"\x1bOFFLINE_CAPABILITY_PAYMENTS\x10\x01\x12\x1d\n" +
@@ -4274,10 +5614,21 @@ const file_local_proto_rawDesc = "" +
 	"!STATUS_ALARM_KIND_CARDHOLDER_DATA\x10\x04\x12 \n" +
 	"\x1cSTATUS_ALARM_KIND_MEMBER_KEY\x10\x05\x12'\n" +
 	"#STATUS_ALARM_KIND_OFFLINE_READINESS\x10\x06\x12#\n" +
-	"\x1fSTATUS_ALARM_KIND_PAYMENT_LIMIT\x10\a2\xac\x06\n" +
+	"\x1fSTATUS_ALARM_KIND_PAYMENT_LIMIT\x10\a2\xe2\n" +
+	"\n" +
 	"\fLocalService\x12R\n" +
 	"\rRecordPayment\x12\x1f.stampd.v1.RecordPaymentRequest\x1a .stampd.v1.RecordPaymentResponse\x12L\n" +
-	"\vAwardStamps\x12\x1d.stampd.v1.AwardStampsRequest\x1a\x1e.stampd.v1.AwardStampsResponse\x12E\n" +
+	"\vAwardStamps\x12\x1d.stampd.v1.AwardStampsRequest\x1a\x1e.stampd.v1.AwardStampsResponse\x12H\n" +
+	"\fRedeemReward\x12\x1e.stampd.v1.RedeemRewardRequest\x1a\x18.stampd.v1.EntryResponse\x12B\n" +
+	"\tVoidEntry\x12\x1b.stampd.v1.VoidEntryRequest\x1a\x18.stampd.v1.EntryResponse\x12F\n" +
+	"\vEnrolMember\x12\x1d.stampd.v1.EnrolMemberRequest\x1a\x18.stampd.v1.EntryResponse\x12@\n" +
+	"\bLinkCard\x12\x1a.stampd.v1.LinkCardRequest\x1a\x18.stampd.v1.EntryResponse\x12D\n" +
+	"\n" +
+	"UnlinkCard\x12\x1c.stampd.v1.UnlinkCardRequest\x1a\x18.stampd.v1.EntryResponse\x12H\n" +
+	"\fMergeMembers\x12\x1e.stampd.v1.MergeMembersRequest\x1a\x18.stampd.v1.EntryResponse\x12D\n" +
+	"\n" +
+	"SetConsent\x12\x1c.stampd.v1.SetConsentRequest\x1a\x18.stampd.v1.EntryResponse\x12F\n" +
+	"\vEraseMember\x12\x1d.stampd.v1.EraseMemberRequest\x1a\x18.stampd.v1.EntryResponse\x12E\n" +
 	"\aGetCard\x12\x19.stampd.v1.GetCardRequest\x1a\x1a.stampd.v1.GetCardResponse\"\x03\x90\x02\x01\x12g\n" +
 	"\x14ReportAppPerformance\x12&.stampd.v1.ReportAppPerformanceRequest\x1a'.stampd.v1.ReportAppPerformanceResponse\x12`\n" +
 	"\x10OfflineReadiness\x12\".stampd.v1.OfflineReadinessRequest\x1a#.stampd.v1.OfflineReadinessResponse\"\x03\x90\x02\x01\x12B\n" +
@@ -4299,150 +5650,200 @@ func file_local_proto_rawDescGZIP() []byte {
 	return file_local_proto_rawDescData
 }
 
-var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 7)
-var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 46)
+var file_local_proto_enumTypes = make([]protoimpl.EnumInfo, 9)
+var file_local_proto_msgTypes = make([]protoimpl.MessageInfo, 57)
 var file_local_proto_goTypes = []any{
-	(OfflineCapability)(0),               // 0: stampd.v1.OfflineCapability
-	(Readiness)(0),                       // 1: stampd.v1.Readiness
-	(ReadinessCode)(0),                   // 2: stampd.v1.ReadinessCode
-	(LinkState)(0),                       // 3: stampd.v1.LinkState
-	(CertificateState)(0),                // 4: stampd.v1.CertificateState
-	(TelemetryHold)(0),                   // 5: stampd.v1.TelemetryHold
-	(StatusAlarmKind)(0),                 // 6: stampd.v1.StatusAlarmKind
-	(*RecordPaymentRequest)(nil),         // 7: stampd.v1.RecordPaymentRequest
-	(*RecordPaymentResponse)(nil),        // 8: stampd.v1.RecordPaymentResponse
-	(*AwardStampsRequest)(nil),           // 9: stampd.v1.AwardStampsRequest
-	(*AwardStampsResponse)(nil),          // 10: stampd.v1.AwardStampsResponse
-	(*GetCardRequest)(nil),               // 11: stampd.v1.GetCardRequest
-	(*GetCardResponse)(nil),              // 12: stampd.v1.GetCardResponse
-	(*Card)(nil),                         // 13: stampd.v1.Card
-	(*ReportAppPerformanceRequest)(nil),  // 14: stampd.v1.ReportAppPerformanceRequest
-	(*OperationReport)(nil),              // 15: stampd.v1.OperationReport
-	(*CrashReport)(nil),                  // 16: stampd.v1.CrashReport
-	(*ReportAppPerformanceResponse)(nil), // 17: stampd.v1.ReportAppPerformanceResponse
-	(*OfflineReadinessRequest)(nil),      // 18: stampd.v1.OfflineReadinessRequest
-	(*OfflineReadinessResponse)(nil),     // 19: stampd.v1.OfflineReadinessResponse
-	(*CapabilityReadiness)(nil),          // 20: stampd.v1.CapabilityReadiness
-	(*ReadinessReason)(nil),              // 21: stampd.v1.ReadinessReason
-	(*StatusRequest)(nil),                // 22: stampd.v1.StatusRequest
-	(*StatusResponse)(nil),               // 23: stampd.v1.StatusResponse
-	(*NetworkStatus)(nil),                // 24: stampd.v1.NetworkStatus
-	(*LinkList)(nil),                     // 25: stampd.v1.LinkList
-	(*LinkStatus)(nil),                   // 26: stampd.v1.LinkStatus
-	(*RouteList)(nil),                    // 27: stampd.v1.RouteList
-	(*DefaultRoute)(nil),                 // 28: stampd.v1.DefaultRoute
-	(*NameServers)(nil),                  // 29: stampd.v1.NameServers
-	(*CertificateStatus)(nil),            // 30: stampd.v1.CertificateStatus
-	(*UplinkStatus)(nil),                 // 31: stampd.v1.UplinkStatus
-	(*TrafficDay)(nil),                   // 32: stampd.v1.TrafficDay
-	(*TrafficDays)(nil),                  // 33: stampd.v1.TrafficDays
-	(*LaneStatus)(nil),                   // 34: stampd.v1.LaneStatus
-	(*QueueStatus)(nil),                  // 35: stampd.v1.QueueStatus
-	(*PartStatus)(nil),                   // 36: stampd.v1.PartStatus
-	(*WatchStatusRequest)(nil),           // 37: stampd.v1.WatchStatusRequest
-	(*WatchStatusResponse)(nil),          // 38: stampd.v1.WatchStatusResponse
-	(*Backlog)(nil),                      // 39: stampd.v1.Backlog
-	(*StatusAlarm)(nil),                  // 40: stampd.v1.StatusAlarm
-	(*FlushRequest)(nil),                 // 41: stampd.v1.FlushRequest
-	(*FlushResponse)(nil),                // 42: stampd.v1.FlushResponse
-	(*ListQueueRequest)(nil),             // 43: stampd.v1.ListQueueRequest
-	(*ListQueueResponse)(nil),            // 44: stampd.v1.ListQueueResponse
-	(*QueueFile)(nil),                    // 45: stampd.v1.QueueFile
-	(*QueueLane)(nil),                    // 46: stampd.v1.QueueLane
-	(*SetAsideFile)(nil),                 // 47: stampd.v1.SetAsideFile
-	(*ReadQueueRequest)(nil),             // 48: stampd.v1.ReadQueueRequest
-	(*ReadQueueResponse)(nil),            // 49: stampd.v1.ReadQueueResponse
-	(*QueueRecord)(nil),                  // 50: stampd.v1.QueueRecord
-	(*RecordStay)(nil),                   // 51: stampd.v1.RecordStay
-	(*ErrorDetail)(nil),                  // 52: stampd.v1.ErrorDetail
-	(*Payment)(nil),                      // 53: stampd.v1.Payment
-	(AuthMode)(0),                        // 54: stampd.v1.AuthMode
-	(PaymentAnomaly)(0),                  // 55: stampd.v1.PaymentAnomaly
-	(*PaymentRisk)(nil),                  // 56: stampd.v1.PaymentRisk
-	(LinkKind)(0),                        // 57: stampd.v1.LinkKind
-	(UplinkState)(0),                     // 58: stampd.v1.UplinkState
-	(UplinkStage)(0),                     // 59: stampd.v1.UplinkStage
-	(*Traffic)(nil),                      // 60: stampd.v1.Traffic
-	(Lane)(0),                            // 61: stampd.v1.Lane
-	(RejectReason)(0),                    // 62: stampd.v1.RejectReason
+	(ConfirmFailure)(0),                  // 0: stampd.v1.ConfirmFailure
+	(MemberState)(0),                     // 1: stampd.v1.MemberState
+	(OfflineCapability)(0),               // 2: stampd.v1.OfflineCapability
+	(Readiness)(0),                       // 3: stampd.v1.Readiness
+	(ReadinessCode)(0),                   // 4: stampd.v1.ReadinessCode
+	(LinkState)(0),                       // 5: stampd.v1.LinkState
+	(CertificateState)(0),                // 6: stampd.v1.CertificateState
+	(TelemetryHold)(0),                   // 7: stampd.v1.TelemetryHold
+	(StatusAlarmKind)(0),                 // 8: stampd.v1.StatusAlarmKind
+	(*RecordPaymentRequest)(nil),         // 9: stampd.v1.RecordPaymentRequest
+	(*RecordPaymentResponse)(nil),        // 10: stampd.v1.RecordPaymentResponse
+	(*AwardStampsRequest)(nil),           // 11: stampd.v1.AwardStampsRequest
+	(*AwardStampsResponse)(nil),          // 12: stampd.v1.AwardStampsResponse
+	(*Member)(nil),                       // 13: stampd.v1.Member
+	(*RedeemRewardRequest)(nil),          // 14: stampd.v1.RedeemRewardRequest
+	(*VoidEntryRequest)(nil),             // 15: stampd.v1.VoidEntryRequest
+	(*EnrolMemberRequest)(nil),           // 16: stampd.v1.EnrolMemberRequest
+	(*LinkCardRequest)(nil),              // 17: stampd.v1.LinkCardRequest
+	(*UnlinkCardRequest)(nil),            // 18: stampd.v1.UnlinkCardRequest
+	(*MergeMembersRequest)(nil),          // 19: stampd.v1.MergeMembersRequest
+	(*SetConsentRequest)(nil),            // 20: stampd.v1.SetConsentRequest
+	(*EraseMemberRequest)(nil),           // 21: stampd.v1.EraseMemberRequest
+	(*EntryResponse)(nil),                // 22: stampd.v1.EntryResponse
+	(*GetCardRequest)(nil),               // 23: stampd.v1.GetCardRequest
+	(*GetCardResponse)(nil),              // 24: stampd.v1.GetCardResponse
+	(*MemberConsent)(nil),                // 25: stampd.v1.MemberConsent
+	(*Card)(nil),                         // 26: stampd.v1.Card
+	(*ReportAppPerformanceRequest)(nil),  // 27: stampd.v1.ReportAppPerformanceRequest
+	(*OperationReport)(nil),              // 28: stampd.v1.OperationReport
+	(*CrashReport)(nil),                  // 29: stampd.v1.CrashReport
+	(*ReportAppPerformanceResponse)(nil), // 30: stampd.v1.ReportAppPerformanceResponse
+	(*OfflineReadinessRequest)(nil),      // 31: stampd.v1.OfflineReadinessRequest
+	(*OfflineReadinessResponse)(nil),     // 32: stampd.v1.OfflineReadinessResponse
+	(*CapabilityReadiness)(nil),          // 33: stampd.v1.CapabilityReadiness
+	(*ReadinessReason)(nil),              // 34: stampd.v1.ReadinessReason
+	(*StatusRequest)(nil),                // 35: stampd.v1.StatusRequest
+	(*StatusResponse)(nil),               // 36: stampd.v1.StatusResponse
+	(*NetworkStatus)(nil),                // 37: stampd.v1.NetworkStatus
+	(*LinkList)(nil),                     // 38: stampd.v1.LinkList
+	(*LinkStatus)(nil),                   // 39: stampd.v1.LinkStatus
+	(*RouteList)(nil),                    // 40: stampd.v1.RouteList
+	(*DefaultRoute)(nil),                 // 41: stampd.v1.DefaultRoute
+	(*NameServers)(nil),                  // 42: stampd.v1.NameServers
+	(*CertificateStatus)(nil),            // 43: stampd.v1.CertificateStatus
+	(*UplinkStatus)(nil),                 // 44: stampd.v1.UplinkStatus
+	(*TrafficDay)(nil),                   // 45: stampd.v1.TrafficDay
+	(*TrafficDays)(nil),                  // 46: stampd.v1.TrafficDays
+	(*LaneStatus)(nil),                   // 47: stampd.v1.LaneStatus
+	(*QueueStatus)(nil),                  // 48: stampd.v1.QueueStatus
+	(*PartStatus)(nil),                   // 49: stampd.v1.PartStatus
+	(*WatchStatusRequest)(nil),           // 50: stampd.v1.WatchStatusRequest
+	(*WatchStatusResponse)(nil),          // 51: stampd.v1.WatchStatusResponse
+	(*Backlog)(nil),                      // 52: stampd.v1.Backlog
+	(*StatusAlarm)(nil),                  // 53: stampd.v1.StatusAlarm
+	(*FlushRequest)(nil),                 // 54: stampd.v1.FlushRequest
+	(*FlushResponse)(nil),                // 55: stampd.v1.FlushResponse
+	(*ListQueueRequest)(nil),             // 56: stampd.v1.ListQueueRequest
+	(*ListQueueResponse)(nil),            // 57: stampd.v1.ListQueueResponse
+	(*QueueFile)(nil),                    // 58: stampd.v1.QueueFile
+	(*QueueLane)(nil),                    // 59: stampd.v1.QueueLane
+	(*SetAsideFile)(nil),                 // 60: stampd.v1.SetAsideFile
+	(*ReadQueueRequest)(nil),             // 61: stampd.v1.ReadQueueRequest
+	(*ReadQueueResponse)(nil),            // 62: stampd.v1.ReadQueueResponse
+	(*QueueRecord)(nil),                  // 63: stampd.v1.QueueRecord
+	(*RecordStay)(nil),                   // 64: stampd.v1.RecordStay
+	(*ErrorDetail)(nil),                  // 65: stampd.v1.ErrorDetail
+	(*Payment)(nil),                      // 66: stampd.v1.Payment
+	(AuthMode)(0),                        // 67: stampd.v1.AuthMode
+	(PaymentAnomaly)(0),                  // 68: stampd.v1.PaymentAnomaly
+	(*PaymentRisk)(nil),                  // 69: stampd.v1.PaymentRisk
+	(StampKind)(0),                       // 70: stampd.v1.StampKind
+	(StampReason)(0),                     // 71: stampd.v1.StampReason
+	(*Consent)(nil),                      // 72: stampd.v1.Consent
+	(RedeemRight)(0),                     // 73: stampd.v1.RedeemRight
+	(ConsentPurpose)(0),                  // 74: stampd.v1.ConsentPurpose
+	(LinkKind)(0),                        // 75: stampd.v1.LinkKind
+	(UplinkState)(0),                     // 76: stampd.v1.UplinkState
+	(UplinkStage)(0),                     // 77: stampd.v1.UplinkStage
+	(*Traffic)(nil),                      // 78: stampd.v1.Traffic
+	(Lane)(0),                            // 79: stampd.v1.Lane
+	(RejectReason)(0),                    // 80: stampd.v1.RejectReason
 }
 var file_local_proto_depIdxs = []int32{
-	53, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
-	54, // 1: stampd.v1.RecordPaymentResponse.auth_mode:type_name -> stampd.v1.AuthMode
-	55, // 2: stampd.v1.RecordPaymentResponse.anomalies:type_name -> stampd.v1.PaymentAnomaly
-	56, // 3: stampd.v1.RecordPaymentResponse.risk:type_name -> stampd.v1.PaymentRisk
-	13, // 4: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
-	13, // 5: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
-	15, // 6: stampd.v1.ReportAppPerformanceRequest.operations:type_name -> stampd.v1.OperationReport
-	16, // 7: stampd.v1.ReportAppPerformanceRequest.crash:type_name -> stampd.v1.CrashReport
-	20, // 8: stampd.v1.OfflineReadinessResponse.capabilities:type_name -> stampd.v1.CapabilityReadiness
-	0,  // 9: stampd.v1.CapabilityReadiness.capability:type_name -> stampd.v1.OfflineCapability
-	1,  // 10: stampd.v1.CapabilityReadiness.readiness:type_name -> stampd.v1.Readiness
-	21, // 11: stampd.v1.CapabilityReadiness.reasons:type_name -> stampd.v1.ReadinessReason
-	2,  // 12: stampd.v1.ReadinessReason.code:type_name -> stampd.v1.ReadinessCode
-	1,  // 13: stampd.v1.ReadinessReason.readiness:type_name -> stampd.v1.Readiness
-	31, // 14: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
-	34, // 15: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
-	35, // 16: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
-	36, // 17: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
-	30, // 18: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
-	24, // 19: stampd.v1.StatusResponse.network:type_name -> stampd.v1.NetworkStatus
-	25, // 20: stampd.v1.NetworkStatus.links:type_name -> stampd.v1.LinkList
-	27, // 21: stampd.v1.NetworkStatus.ipv4_routes:type_name -> stampd.v1.RouteList
-	27, // 22: stampd.v1.NetworkStatus.ipv6_routes:type_name -> stampd.v1.RouteList
-	29, // 23: stampd.v1.NetworkStatus.name_servers:type_name -> stampd.v1.NameServers
-	26, // 24: stampd.v1.LinkList.links:type_name -> stampd.v1.LinkStatus
-	57, // 25: stampd.v1.LinkStatus.kind:type_name -> stampd.v1.LinkKind
-	3,  // 26: stampd.v1.LinkStatus.state:type_name -> stampd.v1.LinkState
-	28, // 27: stampd.v1.RouteList.routes:type_name -> stampd.v1.DefaultRoute
-	4,  // 28: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
-	58, // 29: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
-	59, // 30: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
-	5,  // 31: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
-	60, // 32: stampd.v1.UplinkStatus.traffic:type_name -> stampd.v1.Traffic
-	32, // 33: stampd.v1.UplinkStatus.days:type_name -> stampd.v1.TrafficDay
-	60, // 34: stampd.v1.TrafficDay.traffic:type_name -> stampd.v1.Traffic
-	32, // 35: stampd.v1.TrafficDays.days:type_name -> stampd.v1.TrafficDay
-	61, // 36: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
-	58, // 37: stampd.v1.WatchStatusResponse.uplink:type_name -> stampd.v1.UplinkState
-	39, // 38: stampd.v1.WatchStatusResponse.ledger:type_name -> stampd.v1.Backlog
-	39, // 39: stampd.v1.WatchStatusResponse.telemetry:type_name -> stampd.v1.Backlog
-	40, // 40: stampd.v1.WatchStatusResponse.alarms:type_name -> stampd.v1.StatusAlarm
-	6,  // 41: stampd.v1.StatusAlarm.kind:type_name -> stampd.v1.StatusAlarmKind
-	45, // 42: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
-	46, // 43: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
-	47, // 44: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
-	61, // 45: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
-	61, // 46: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
-	50, // 47: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
-	61, // 48: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
-	62, // 49: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
-	51, // 50: stampd.v1.QueueRecord.stay:type_name -> stampd.v1.RecordStay
-	7,  // 51: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
-	9,  // 52: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
-	11, // 53: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
-	14, // 54: stampd.v1.LocalService.ReportAppPerformance:input_type -> stampd.v1.ReportAppPerformanceRequest
-	18, // 55: stampd.v1.LocalService.OfflineReadiness:input_type -> stampd.v1.OfflineReadinessRequest
-	22, // 56: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
-	37, // 57: stampd.v1.LocalService.WatchStatus:input_type -> stampd.v1.WatchStatusRequest
-	41, // 58: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
-	43, // 59: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
-	48, // 60: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
-	8,  // 61: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
-	10, // 62: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
-	12, // 63: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
-	17, // 64: stampd.v1.LocalService.ReportAppPerformance:output_type -> stampd.v1.ReportAppPerformanceResponse
-	19, // 65: stampd.v1.LocalService.OfflineReadiness:output_type -> stampd.v1.OfflineReadinessResponse
-	23, // 66: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
-	38, // 67: stampd.v1.LocalService.WatchStatus:output_type -> stampd.v1.WatchStatusResponse
-	42, // 68: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
-	44, // 69: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
-	49, // 70: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
-	61, // [61:71] is the sub-list for method output_type
-	51, // [51:61] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	66, // 0: stampd.v1.RecordPaymentRequest.payment:type_name -> stampd.v1.Payment
+	67, // 1: stampd.v1.RecordPaymentResponse.auth_mode:type_name -> stampd.v1.AuthMode
+	68, // 2: stampd.v1.RecordPaymentResponse.anomalies:type_name -> stampd.v1.PaymentAnomaly
+	69, // 3: stampd.v1.RecordPaymentResponse.risk:type_name -> stampd.v1.PaymentRisk
+	26, // 4: stampd.v1.AwardStampsResponse.card:type_name -> stampd.v1.Card
+	13, // 5: stampd.v1.RedeemRewardRequest.member:type_name -> stampd.v1.Member
+	70, // 6: stampd.v1.VoidEntryRequest.kind:type_name -> stampd.v1.StampKind
+	13, // 7: stampd.v1.VoidEntryRequest.member:type_name -> stampd.v1.Member
+	71, // 8: stampd.v1.VoidEntryRequest.reason:type_name -> stampd.v1.StampReason
+	72, // 9: stampd.v1.EnrolMemberRequest.consents:type_name -> stampd.v1.Consent
+	13, // 10: stampd.v1.MergeMembersRequest.member:type_name -> stampd.v1.Member
+	13, // 11: stampd.v1.MergeMembersRequest.other:type_name -> stampd.v1.Member
+	13, // 12: stampd.v1.SetConsentRequest.member:type_name -> stampd.v1.Member
+	72, // 13: stampd.v1.SetConsentRequest.consent:type_name -> stampd.v1.Consent
+	13, // 14: stampd.v1.EraseMemberRequest.member:type_name -> stampd.v1.Member
+	26, // 15: stampd.v1.EntryResponse.card:type_name -> stampd.v1.Card
+	73, // 16: stampd.v1.EntryResponse.right:type_name -> stampd.v1.RedeemRight
+	0,  // 17: stampd.v1.EntryResponse.not_confirmed:type_name -> stampd.v1.ConfirmFailure
+	26, // 18: stampd.v1.GetCardResponse.card:type_name -> stampd.v1.Card
+	1,  // 19: stampd.v1.GetCardResponse.state:type_name -> stampd.v1.MemberState
+	25, // 20: stampd.v1.GetCardResponse.consents:type_name -> stampd.v1.MemberConsent
+	74, // 21: stampd.v1.MemberConsent.purpose:type_name -> stampd.v1.ConsentPurpose
+	28, // 22: stampd.v1.ReportAppPerformanceRequest.operations:type_name -> stampd.v1.OperationReport
+	29, // 23: stampd.v1.ReportAppPerformanceRequest.crash:type_name -> stampd.v1.CrashReport
+	33, // 24: stampd.v1.OfflineReadinessResponse.capabilities:type_name -> stampd.v1.CapabilityReadiness
+	2,  // 25: stampd.v1.CapabilityReadiness.capability:type_name -> stampd.v1.OfflineCapability
+	3,  // 26: stampd.v1.CapabilityReadiness.readiness:type_name -> stampd.v1.Readiness
+	34, // 27: stampd.v1.CapabilityReadiness.reasons:type_name -> stampd.v1.ReadinessReason
+	4,  // 28: stampd.v1.ReadinessReason.code:type_name -> stampd.v1.ReadinessCode
+	3,  // 29: stampd.v1.ReadinessReason.readiness:type_name -> stampd.v1.Readiness
+	44, // 30: stampd.v1.StatusResponse.uplink:type_name -> stampd.v1.UplinkStatus
+	47, // 31: stampd.v1.StatusResponse.lanes:type_name -> stampd.v1.LaneStatus
+	48, // 32: stampd.v1.StatusResponse.queue:type_name -> stampd.v1.QueueStatus
+	49, // 33: stampd.v1.StatusResponse.parts:type_name -> stampd.v1.PartStatus
+	43, // 34: stampd.v1.StatusResponse.certificate:type_name -> stampd.v1.CertificateStatus
+	37, // 35: stampd.v1.StatusResponse.network:type_name -> stampd.v1.NetworkStatus
+	38, // 36: stampd.v1.NetworkStatus.links:type_name -> stampd.v1.LinkList
+	40, // 37: stampd.v1.NetworkStatus.ipv4_routes:type_name -> stampd.v1.RouteList
+	40, // 38: stampd.v1.NetworkStatus.ipv6_routes:type_name -> stampd.v1.RouteList
+	42, // 39: stampd.v1.NetworkStatus.name_servers:type_name -> stampd.v1.NameServers
+	39, // 40: stampd.v1.LinkList.links:type_name -> stampd.v1.LinkStatus
+	75, // 41: stampd.v1.LinkStatus.kind:type_name -> stampd.v1.LinkKind
+	5,  // 42: stampd.v1.LinkStatus.state:type_name -> stampd.v1.LinkState
+	41, // 43: stampd.v1.RouteList.routes:type_name -> stampd.v1.DefaultRoute
+	6,  // 44: stampd.v1.CertificateStatus.state:type_name -> stampd.v1.CertificateState
+	76, // 45: stampd.v1.UplinkStatus.state:type_name -> stampd.v1.UplinkState
+	77, // 46: stampd.v1.UplinkStatus.stage:type_name -> stampd.v1.UplinkStage
+	7,  // 47: stampd.v1.UplinkStatus.hold:type_name -> stampd.v1.TelemetryHold
+	78, // 48: stampd.v1.UplinkStatus.traffic:type_name -> stampd.v1.Traffic
+	45, // 49: stampd.v1.UplinkStatus.days:type_name -> stampd.v1.TrafficDay
+	78, // 50: stampd.v1.TrafficDay.traffic:type_name -> stampd.v1.Traffic
+	45, // 51: stampd.v1.TrafficDays.days:type_name -> stampd.v1.TrafficDay
+	79, // 52: stampd.v1.LaneStatus.lane:type_name -> stampd.v1.Lane
+	76, // 53: stampd.v1.WatchStatusResponse.uplink:type_name -> stampd.v1.UplinkState
+	52, // 54: stampd.v1.WatchStatusResponse.ledger:type_name -> stampd.v1.Backlog
+	52, // 55: stampd.v1.WatchStatusResponse.telemetry:type_name -> stampd.v1.Backlog
+	53, // 56: stampd.v1.WatchStatusResponse.alarms:type_name -> stampd.v1.StatusAlarm
+	8,  // 57: stampd.v1.StatusAlarm.kind:type_name -> stampd.v1.StatusAlarmKind
+	58, // 58: stampd.v1.ListQueueResponse.file:type_name -> stampd.v1.QueueFile
+	59, // 59: stampd.v1.ListQueueResponse.lanes:type_name -> stampd.v1.QueueLane
+	60, // 60: stampd.v1.ListQueueResponse.set_aside:type_name -> stampd.v1.SetAsideFile
+	79, // 61: stampd.v1.QueueLane.lane:type_name -> stampd.v1.Lane
+	79, // 62: stampd.v1.ReadQueueRequest.lane:type_name -> stampd.v1.Lane
+	63, // 63: stampd.v1.ReadQueueResponse.records:type_name -> stampd.v1.QueueRecord
+	79, // 64: stampd.v1.QueueRecord.lane:type_name -> stampd.v1.Lane
+	80, // 65: stampd.v1.QueueRecord.reason:type_name -> stampd.v1.RejectReason
+	64, // 66: stampd.v1.QueueRecord.stay:type_name -> stampd.v1.RecordStay
+	9,  // 67: stampd.v1.LocalService.RecordPayment:input_type -> stampd.v1.RecordPaymentRequest
+	11, // 68: stampd.v1.LocalService.AwardStamps:input_type -> stampd.v1.AwardStampsRequest
+	14, // 69: stampd.v1.LocalService.RedeemReward:input_type -> stampd.v1.RedeemRewardRequest
+	15, // 70: stampd.v1.LocalService.VoidEntry:input_type -> stampd.v1.VoidEntryRequest
+	16, // 71: stampd.v1.LocalService.EnrolMember:input_type -> stampd.v1.EnrolMemberRequest
+	17, // 72: stampd.v1.LocalService.LinkCard:input_type -> stampd.v1.LinkCardRequest
+	18, // 73: stampd.v1.LocalService.UnlinkCard:input_type -> stampd.v1.UnlinkCardRequest
+	19, // 74: stampd.v1.LocalService.MergeMembers:input_type -> stampd.v1.MergeMembersRequest
+	20, // 75: stampd.v1.LocalService.SetConsent:input_type -> stampd.v1.SetConsentRequest
+	21, // 76: stampd.v1.LocalService.EraseMember:input_type -> stampd.v1.EraseMemberRequest
+	23, // 77: stampd.v1.LocalService.GetCard:input_type -> stampd.v1.GetCardRequest
+	27, // 78: stampd.v1.LocalService.ReportAppPerformance:input_type -> stampd.v1.ReportAppPerformanceRequest
+	31, // 79: stampd.v1.LocalService.OfflineReadiness:input_type -> stampd.v1.OfflineReadinessRequest
+	35, // 80: stampd.v1.LocalService.Status:input_type -> stampd.v1.StatusRequest
+	50, // 81: stampd.v1.LocalService.WatchStatus:input_type -> stampd.v1.WatchStatusRequest
+	54, // 82: stampd.v1.LocalService.Flush:input_type -> stampd.v1.FlushRequest
+	56, // 83: stampd.v1.LocalService.ListQueue:input_type -> stampd.v1.ListQueueRequest
+	61, // 84: stampd.v1.LocalService.ReadQueue:input_type -> stampd.v1.ReadQueueRequest
+	10, // 85: stampd.v1.LocalService.RecordPayment:output_type -> stampd.v1.RecordPaymentResponse
+	12, // 86: stampd.v1.LocalService.AwardStamps:output_type -> stampd.v1.AwardStampsResponse
+	22, // 87: stampd.v1.LocalService.RedeemReward:output_type -> stampd.v1.EntryResponse
+	22, // 88: stampd.v1.LocalService.VoidEntry:output_type -> stampd.v1.EntryResponse
+	22, // 89: stampd.v1.LocalService.EnrolMember:output_type -> stampd.v1.EntryResponse
+	22, // 90: stampd.v1.LocalService.LinkCard:output_type -> stampd.v1.EntryResponse
+	22, // 91: stampd.v1.LocalService.UnlinkCard:output_type -> stampd.v1.EntryResponse
+	22, // 92: stampd.v1.LocalService.MergeMembers:output_type -> stampd.v1.EntryResponse
+	22, // 93: stampd.v1.LocalService.SetConsent:output_type -> stampd.v1.EntryResponse
+	22, // 94: stampd.v1.LocalService.EraseMember:output_type -> stampd.v1.EntryResponse
+	24, // 95: stampd.v1.LocalService.GetCard:output_type -> stampd.v1.GetCardResponse
+	30, // 96: stampd.v1.LocalService.ReportAppPerformance:output_type -> stampd.v1.ReportAppPerformanceResponse
+	32, // 97: stampd.v1.LocalService.OfflineReadiness:output_type -> stampd.v1.OfflineReadinessResponse
+	36, // 98: stampd.v1.LocalService.Status:output_type -> stampd.v1.StatusResponse
+	51, // 99: stampd.v1.LocalService.WatchStatus:output_type -> stampd.v1.WatchStatusResponse
+	55, // 100: stampd.v1.LocalService.Flush:output_type -> stampd.v1.FlushResponse
+	57, // 101: stampd.v1.LocalService.ListQueue:output_type -> stampd.v1.ListQueueResponse
+	62, // 102: stampd.v1.LocalService.ReadQueue:output_type -> stampd.v1.ReadQueueResponse
+	85, // [85:103] is the sub-list for method output_type
+	67, // [67:85] is the sub-list for method input_type
+	67, // [67:67] is the sub-list for extension type_name
+	67, // [67:67] is the sub-list for extension extendee
+	0,  // [0:67] is the sub-list for field type_name
 }
 
 func init() { file_local_proto_init() }
@@ -4454,26 +5855,29 @@ func file_local_proto_init() {
 	file_ledger_proto_init()
 	file_uplink_proto_init()
 	file_local_proto_msgTypes[2].OneofWrappers = []any{}
-	file_local_proto_msgTypes[9].OneofWrappers = []any{}
-	file_local_proto_msgTypes[12].OneofWrappers = []any{}
-	file_local_proto_msgTypes[13].OneofWrappers = []any{}
-	file_local_proto_msgTypes[14].OneofWrappers = []any{}
-	file_local_proto_msgTypes[19].OneofWrappers = []any{}
+	file_local_proto_msgTypes[11].OneofWrappers = []any{}
+	file_local_proto_msgTypes[17].OneofWrappers = []any{}
+	file_local_proto_msgTypes[20].OneofWrappers = []any{}
 	file_local_proto_msgTypes[23].OneofWrappers = []any{}
 	file_local_proto_msgTypes[24].OneofWrappers = []any{}
-	file_local_proto_msgTypes[31].OneofWrappers = []any{}
-	file_local_proto_msgTypes[32].OneofWrappers = []any{}
-	file_local_proto_msgTypes[38].OneofWrappers = []any{}
-	file_local_proto_msgTypes[39].OneofWrappers = []any{}
+	file_local_proto_msgTypes[25].OneofWrappers = []any{}
+	file_local_proto_msgTypes[30].OneofWrappers = []any{}
+	file_local_proto_msgTypes[34].OneofWrappers = []any{}
+	file_local_proto_msgTypes[35].OneofWrappers = []any{}
+	file_local_proto_msgTypes[42].OneofWrappers = []any{}
 	file_local_proto_msgTypes[43].OneofWrappers = []any{}
-	file_local_proto_msgTypes[44].OneofWrappers = []any{}
+	file_local_proto_msgTypes[49].OneofWrappers = []any{}
+	file_local_proto_msgTypes[50].OneofWrappers = []any{}
+	file_local_proto_msgTypes[54].OneofWrappers = []any{}
+	file_local_proto_msgTypes[55].OneofWrappers = []any{}
+	file_local_proto_msgTypes[56].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_local_proto_rawDesc), len(file_local_proto_rawDesc)),
-			NumEnums:      7,
-			NumMessages:   46,
+			NumEnums:      9,
+			NumMessages:   57,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -21,6 +21,14 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	LocalService_RecordPayment_FullMethodName        = "/stampd.v1.LocalService/RecordPayment"
 	LocalService_AwardStamps_FullMethodName          = "/stampd.v1.LocalService/AwardStamps"
+	LocalService_RedeemReward_FullMethodName         = "/stampd.v1.LocalService/RedeemReward"
+	LocalService_VoidEntry_FullMethodName            = "/stampd.v1.LocalService/VoidEntry"
+	LocalService_EnrolMember_FullMethodName          = "/stampd.v1.LocalService/EnrolMember"
+	LocalService_LinkCard_FullMethodName             = "/stampd.v1.LocalService/LinkCard"
+	LocalService_UnlinkCard_FullMethodName           = "/stampd.v1.LocalService/UnlinkCard"
+	LocalService_MergeMembers_FullMethodName         = "/stampd.v1.LocalService/MergeMembers"
+	LocalService_SetConsent_FullMethodName           = "/stampd.v1.LocalService/SetConsent"
+	LocalService_EraseMember_FullMethodName          = "/stampd.v1.LocalService/EraseMember"
 	LocalService_GetCard_FullMethodName              = "/stampd.v1.LocalService/GetCard"
 	LocalService_ReportAppPerformance_FullMethodName = "/stampd.v1.LocalService/ReportAppPerformance"
 	LocalService_OfflineReadiness_FullMethodName     = "/stampd.v1.LocalService/OfflineReadiness"
@@ -37,14 +45,38 @@ const (
 //
 // LocalService is what the POS app and people on the terminal can ask of the agent, over a unix socket.
 //
-// When RecordPayment or AwardStamps says yes, the record is on disk and stays there until the backend has stored it.
-// The same idempotency key with the same body gives the same answer and records nothing new; with another body it is
-// ALREADY_EXISTS and nothing is written. Every error carries an ErrorDetail.
+// When a call that takes an idempotency key says yes, the record is on disk and stays there until the backend has stored it.
+// The same key with the same body gives the same answer and records nothing new; with another body it is ALREADY_EXISTS and
+// nothing is written. Keys are told apart by call. A key is known for 30 days at least and until the backend has its record,
+// as far as queue.max_size has room for it. Every error carries an ErrorDetail.
 type LocalServiceClient interface {
 	// RecordPayment stores one step of a payment.
 	RecordPayment(ctx context.Context, in *RecordPaymentRequest, opts ...grpc.CallOption) (*RecordPaymentResponse, error)
-	// AwardStamps gives stamps to a member's card.
+	// AwardStamps gives stamps to a member's card. Where the programme says that it is too soon, or too little, it is refused
+	// with FAILED_PRECONDITION; the refusal is recorded, and is the answer to the key from then on. A clock that is not
+	// trusted refuses nobody: the answer says that the stamps are not verified.
 	AwardStamps(ctx context.Context, in *AwardStampsRequest, opts ...grpc.CallOption) (*AwardStampsResponse, error)
+	// RedeemReward gives a reward, or sets stamps aside for one. While online the backend is asked, for up to 2 s. Else a lease
+	// of this terminal allows it, or the programme's floor; the answer and the entry say by what right. Where there is none it
+	// is FAILED_PRECONDITION, and nothing is recorded.
+	RedeemReward(ctx context.Context, in *RedeemRewardRequest, opts ...grpc.CallOption) (*EntryResponse, error)
+	// VoidEntry takes back stamps, undoes a redemption, or gives up a hold. The entry is named by the key of its call on this
+	// terminal, or by its number.
+	VoidEntry(ctx context.Context, in *VoidEntryRequest, opts ...grpc.CallOption) (*EntryResponse, error)
+	// EnrolMember makes a phone number a member's, with what they agreed to.
+	EnrolMember(ctx context.Context, in *EnrolMemberRequest, opts ...grpc.CallOption) (*EntryResponse, error)
+	// LinkCard lets a payment card stand for a member. When it stands for another one already, it is pending until it is
+	// confirmed.
+	LinkCard(ctx context.Context, in *LinkCardRequest, opts ...grpc.CallOption) (*EntryResponse, error)
+	// UnlinkCard lets a payment card stand for nobody.
+	UnlinkCard(ctx context.Context, in *UnlinkCardRequest, opts ...grpc.CallOption) (*EntryResponse, error)
+	// MergeMembers makes two members one. Their stamps add up.
+	MergeMembers(ctx context.Context, in *MergeMembersRequest, opts ...grpc.CallOption) (*EntryResponse, error)
+	// SetConsent records that a member agreed to a use of their data, or no longer does. It needs no network.
+	SetConsent(ctx context.Context, in *SetConsentRequest, opts ...grpc.CallOption) (*EntryResponse, error)
+	// EraseMember forgets a member. What the terminal has of them is gone when it says yes, what is sent is anonymous, and the
+	// phone number can't have a card again.
+	EraseMember(ctx context.Context, in *EraseMemberRequest, opts ...grpc.CallOption) (*EntryResponse, error)
 	// GetCard shows a member's card as this terminal knows it.
 	GetCard(ctx context.Context, in *GetCardRequest, opts ...grpc.CallOption) (*GetCardResponse, error)
 	// ReportAppPerformance takes how long an application's operations took, how often they failed, and a crash. What was
@@ -90,6 +122,86 @@ func (c *localServiceClient) AwardStamps(ctx context.Context, in *AwardStampsReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(AwardStampsResponse)
 	err := c.cc.Invoke(ctx, LocalService_AwardStamps_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) RedeemReward(ctx context.Context, in *RedeemRewardRequest, opts ...grpc.CallOption) (*EntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EntryResponse)
+	err := c.cc.Invoke(ctx, LocalService_RedeemReward_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) VoidEntry(ctx context.Context, in *VoidEntryRequest, opts ...grpc.CallOption) (*EntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EntryResponse)
+	err := c.cc.Invoke(ctx, LocalService_VoidEntry_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) EnrolMember(ctx context.Context, in *EnrolMemberRequest, opts ...grpc.CallOption) (*EntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EntryResponse)
+	err := c.cc.Invoke(ctx, LocalService_EnrolMember_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) LinkCard(ctx context.Context, in *LinkCardRequest, opts ...grpc.CallOption) (*EntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EntryResponse)
+	err := c.cc.Invoke(ctx, LocalService_LinkCard_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) UnlinkCard(ctx context.Context, in *UnlinkCardRequest, opts ...grpc.CallOption) (*EntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EntryResponse)
+	err := c.cc.Invoke(ctx, LocalService_UnlinkCard_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) MergeMembers(ctx context.Context, in *MergeMembersRequest, opts ...grpc.CallOption) (*EntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EntryResponse)
+	err := c.cc.Invoke(ctx, LocalService_MergeMembers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) SetConsent(ctx context.Context, in *SetConsentRequest, opts ...grpc.CallOption) (*EntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EntryResponse)
+	err := c.cc.Invoke(ctx, LocalService_SetConsent_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *localServiceClient) EraseMember(ctx context.Context, in *EraseMemberRequest, opts ...grpc.CallOption) (*EntryResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(EntryResponse)
+	err := c.cc.Invoke(ctx, LocalService_EraseMember_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -191,14 +303,38 @@ func (c *localServiceClient) ReadQueue(ctx context.Context, in *ReadQueueRequest
 //
 // LocalService is what the POS app and people on the terminal can ask of the agent, over a unix socket.
 //
-// When RecordPayment or AwardStamps says yes, the record is on disk and stays there until the backend has stored it.
-// The same idempotency key with the same body gives the same answer and records nothing new; with another body it is
-// ALREADY_EXISTS and nothing is written. Every error carries an ErrorDetail.
+// When a call that takes an idempotency key says yes, the record is on disk and stays there until the backend has stored it.
+// The same key with the same body gives the same answer and records nothing new; with another body it is ALREADY_EXISTS and
+// nothing is written. Keys are told apart by call. A key is known for 30 days at least and until the backend has its record,
+// as far as queue.max_size has room for it. Every error carries an ErrorDetail.
 type LocalServiceServer interface {
 	// RecordPayment stores one step of a payment.
 	RecordPayment(context.Context, *RecordPaymentRequest) (*RecordPaymentResponse, error)
-	// AwardStamps gives stamps to a member's card.
+	// AwardStamps gives stamps to a member's card. Where the programme says that it is too soon, or too little, it is refused
+	// with FAILED_PRECONDITION; the refusal is recorded, and is the answer to the key from then on. A clock that is not
+	// trusted refuses nobody: the answer says that the stamps are not verified.
 	AwardStamps(context.Context, *AwardStampsRequest) (*AwardStampsResponse, error)
+	// RedeemReward gives a reward, or sets stamps aside for one. While online the backend is asked, for up to 2 s. Else a lease
+	// of this terminal allows it, or the programme's floor; the answer and the entry say by what right. Where there is none it
+	// is FAILED_PRECONDITION, and nothing is recorded.
+	RedeemReward(context.Context, *RedeemRewardRequest) (*EntryResponse, error)
+	// VoidEntry takes back stamps, undoes a redemption, or gives up a hold. The entry is named by the key of its call on this
+	// terminal, or by its number.
+	VoidEntry(context.Context, *VoidEntryRequest) (*EntryResponse, error)
+	// EnrolMember makes a phone number a member's, with what they agreed to.
+	EnrolMember(context.Context, *EnrolMemberRequest) (*EntryResponse, error)
+	// LinkCard lets a payment card stand for a member. When it stands for another one already, it is pending until it is
+	// confirmed.
+	LinkCard(context.Context, *LinkCardRequest) (*EntryResponse, error)
+	// UnlinkCard lets a payment card stand for nobody.
+	UnlinkCard(context.Context, *UnlinkCardRequest) (*EntryResponse, error)
+	// MergeMembers makes two members one. Their stamps add up.
+	MergeMembers(context.Context, *MergeMembersRequest) (*EntryResponse, error)
+	// SetConsent records that a member agreed to a use of their data, or no longer does. It needs no network.
+	SetConsent(context.Context, *SetConsentRequest) (*EntryResponse, error)
+	// EraseMember forgets a member. What the terminal has of them is gone when it says yes, what is sent is anonymous, and the
+	// phone number can't have a card again.
+	EraseMember(context.Context, *EraseMemberRequest) (*EntryResponse, error)
 	// GetCard shows a member's card as this terminal knows it.
 	GetCard(context.Context, *GetCardRequest) (*GetCardResponse, error)
 	// ReportAppPerformance takes how long an application's operations took, how often they failed, and a crash. What was
@@ -235,6 +371,30 @@ func (UnimplementedLocalServiceServer) RecordPayment(context.Context, *RecordPay
 }
 func (UnimplementedLocalServiceServer) AwardStamps(context.Context, *AwardStampsRequest) (*AwardStampsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method AwardStamps not implemented")
+}
+func (UnimplementedLocalServiceServer) RedeemReward(context.Context, *RedeemRewardRequest) (*EntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RedeemReward not implemented")
+}
+func (UnimplementedLocalServiceServer) VoidEntry(context.Context, *VoidEntryRequest) (*EntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method VoidEntry not implemented")
+}
+func (UnimplementedLocalServiceServer) EnrolMember(context.Context, *EnrolMemberRequest) (*EntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EnrolMember not implemented")
+}
+func (UnimplementedLocalServiceServer) LinkCard(context.Context, *LinkCardRequest) (*EntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method LinkCard not implemented")
+}
+func (UnimplementedLocalServiceServer) UnlinkCard(context.Context, *UnlinkCardRequest) (*EntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UnlinkCard not implemented")
+}
+func (UnimplementedLocalServiceServer) MergeMembers(context.Context, *MergeMembersRequest) (*EntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MergeMembers not implemented")
+}
+func (UnimplementedLocalServiceServer) SetConsent(context.Context, *SetConsentRequest) (*EntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method SetConsent not implemented")
+}
+func (UnimplementedLocalServiceServer) EraseMember(context.Context, *EraseMemberRequest) (*EntryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method EraseMember not implemented")
 }
 func (UnimplementedLocalServiceServer) GetCard(context.Context, *GetCardRequest) (*GetCardResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCard not implemented")
@@ -313,6 +473,150 @@ func _LocalService_AwardStamps_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(LocalServiceServer).AwardStamps(ctx, req.(*AwardStampsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_RedeemReward_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RedeemRewardRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).RedeemReward(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_RedeemReward_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).RedeemReward(ctx, req.(*RedeemRewardRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_VoidEntry_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(VoidEntryRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).VoidEntry(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_VoidEntry_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).VoidEntry(ctx, req.(*VoidEntryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_EnrolMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EnrolMemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).EnrolMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_EnrolMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).EnrolMember(ctx, req.(*EnrolMemberRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_LinkCard_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(LinkCardRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).LinkCard(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_LinkCard_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).LinkCard(ctx, req.(*LinkCardRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_UnlinkCard_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UnlinkCardRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).UnlinkCard(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_UnlinkCard_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).UnlinkCard(ctx, req.(*UnlinkCardRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_MergeMembers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MergeMembersRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).MergeMembers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_MergeMembers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).MergeMembers(ctx, req.(*MergeMembersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_SetConsent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(SetConsentRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).SetConsent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_SetConsent_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).SetConsent(ctx, req.(*SetConsentRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _LocalService_EraseMember_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(EraseMemberRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LocalServiceServer).EraseMember(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LocalService_EraseMember_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LocalServiceServer).EraseMember(ctx, req.(*EraseMemberRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -468,6 +772,38 @@ var LocalService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "AwardStamps",
 			Handler:    _LocalService_AwardStamps_Handler,
+		},
+		{
+			MethodName: "RedeemReward",
+			Handler:    _LocalService_RedeemReward_Handler,
+		},
+		{
+			MethodName: "VoidEntry",
+			Handler:    _LocalService_VoidEntry_Handler,
+		},
+		{
+			MethodName: "EnrolMember",
+			Handler:    _LocalService_EnrolMember_Handler,
+		},
+		{
+			MethodName: "LinkCard",
+			Handler:    _LocalService_LinkCard_Handler,
+		},
+		{
+			MethodName: "UnlinkCard",
+			Handler:    _LocalService_UnlinkCard_Handler,
+		},
+		{
+			MethodName: "MergeMembers",
+			Handler:    _LocalService_MergeMembers_Handler,
+		},
+		{
+			MethodName: "SetConsent",
+			Handler:    _LocalService_SetConsent_Handler,
+		},
+		{
+			MethodName: "EraseMember",
+			Handler:    _LocalService_EraseMember_Handler,
 		},
 		{
 			MethodName: "GetCard",

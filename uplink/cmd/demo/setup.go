@@ -44,6 +44,8 @@ block_every = "2s"
 
 [loyalty]
 programme_id = "coffee"
+min_gap = "0s"
+max_per_day = 0
 max_stamps_per_purchase = 3
 member_key_file = "%[1]s/agent/member.key"
 

@@ -39,6 +39,26 @@ const (
 	// LocalServiceAwardStampsProcedure is the fully-qualified name of the LocalService's AwardStamps
 	// RPC.
 	LocalServiceAwardStampsProcedure = "/stampd.v1.LocalService/AwardStamps"
+	// LocalServiceRedeemRewardProcedure is the fully-qualified name of the LocalService's RedeemReward
+	// RPC.
+	LocalServiceRedeemRewardProcedure = "/stampd.v1.LocalService/RedeemReward"
+	// LocalServiceVoidEntryProcedure is the fully-qualified name of the LocalService's VoidEntry RPC.
+	LocalServiceVoidEntryProcedure = "/stampd.v1.LocalService/VoidEntry"
+	// LocalServiceEnrolMemberProcedure is the fully-qualified name of the LocalService's EnrolMember
+	// RPC.
+	LocalServiceEnrolMemberProcedure = "/stampd.v1.LocalService/EnrolMember"
+	// LocalServiceLinkCardProcedure is the fully-qualified name of the LocalService's LinkCard RPC.
+	LocalServiceLinkCardProcedure = "/stampd.v1.LocalService/LinkCard"
+	// LocalServiceUnlinkCardProcedure is the fully-qualified name of the LocalService's UnlinkCard RPC.
+	LocalServiceUnlinkCardProcedure = "/stampd.v1.LocalService/UnlinkCard"
+	// LocalServiceMergeMembersProcedure is the fully-qualified name of the LocalService's MergeMembers
+	// RPC.
+	LocalServiceMergeMembersProcedure = "/stampd.v1.LocalService/MergeMembers"
+	// LocalServiceSetConsentProcedure is the fully-qualified name of the LocalService's SetConsent RPC.
+	LocalServiceSetConsentProcedure = "/stampd.v1.LocalService/SetConsent"
+	// LocalServiceEraseMemberProcedure is the fully-qualified name of the LocalService's EraseMember
+	// RPC.
+	LocalServiceEraseMemberProcedure = "/stampd.v1.LocalService/EraseMember"
 	// LocalServiceGetCardProcedure is the fully-qualified name of the LocalService's GetCard RPC.
 	LocalServiceGetCardProcedure = "/stampd.v1.LocalService/GetCard"
 	// LocalServiceReportAppPerformanceProcedure is the fully-qualified name of the LocalService's
@@ -64,8 +84,31 @@ const (
 type LocalServiceClient interface {
 	// RecordPayment stores one step of a payment.
 	RecordPayment(context.Context, *connect.Request[wire.RecordPaymentRequest]) (*connect.Response[wire.RecordPaymentResponse], error)
-	// AwardStamps gives stamps to a member's card.
+	// AwardStamps gives stamps to a member's card. Where the programme says that it is too soon, or too little, it is refused
+	// with FAILED_PRECONDITION; the refusal is recorded, and is the answer to the key from then on. A clock that is not
+	// trusted refuses nobody: the answer says that the stamps are not verified.
 	AwardStamps(context.Context, *connect.Request[wire.AwardStampsRequest]) (*connect.Response[wire.AwardStampsResponse], error)
+	// RedeemReward gives a reward, or sets stamps aside for one. While online the backend is asked, for up to 2 s. Else a lease
+	// of this terminal allows it, or the programme's floor; the answer and the entry say by what right. Where there is none it
+	// is FAILED_PRECONDITION, and nothing is recorded.
+	RedeemReward(context.Context, *connect.Request[wire.RedeemRewardRequest]) (*connect.Response[wire.EntryResponse], error)
+	// VoidEntry takes back stamps, undoes a redemption, or gives up a hold. The entry is named by the key of its call on this
+	// terminal, or by its number.
+	VoidEntry(context.Context, *connect.Request[wire.VoidEntryRequest]) (*connect.Response[wire.EntryResponse], error)
+	// EnrolMember makes a phone number a member's, with what they agreed to.
+	EnrolMember(context.Context, *connect.Request[wire.EnrolMemberRequest]) (*connect.Response[wire.EntryResponse], error)
+	// LinkCard lets a payment card stand for a member. When it stands for another one already, it is pending until it is
+	// confirmed.
+	LinkCard(context.Context, *connect.Request[wire.LinkCardRequest]) (*connect.Response[wire.EntryResponse], error)
+	// UnlinkCard lets a payment card stand for nobody.
+	UnlinkCard(context.Context, *connect.Request[wire.UnlinkCardRequest]) (*connect.Response[wire.EntryResponse], error)
+	// MergeMembers makes two members one. Their stamps add up.
+	MergeMembers(context.Context, *connect.Request[wire.MergeMembersRequest]) (*connect.Response[wire.EntryResponse], error)
+	// SetConsent records that a member agreed to a use of their data, or no longer does. It needs no network.
+	SetConsent(context.Context, *connect.Request[wire.SetConsentRequest]) (*connect.Response[wire.EntryResponse], error)
+	// EraseMember forgets a member. What the terminal has of them is gone when it says yes, what is sent is anonymous, and the
+	// phone number can't have a card again.
+	EraseMember(context.Context, *connect.Request[wire.EraseMemberRequest]) (*connect.Response[wire.EntryResponse], error)
 	// GetCard shows a member's card as this terminal knows it.
 	GetCard(context.Context, *connect.Request[wire.GetCardRequest]) (*connect.Response[wire.GetCardResponse], error)
 	// ReportAppPerformance takes how long an application's operations took, how often they failed, and a crash. What was
@@ -110,6 +153,54 @@ func NewLocalServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 			httpClient,
 			baseURL+LocalServiceAwardStampsProcedure,
 			connect.WithSchema(localServiceMethods.ByName("AwardStamps")),
+			connect.WithClientOptions(opts...),
+		),
+		redeemReward: connect.NewClient[wire.RedeemRewardRequest, wire.EntryResponse](
+			httpClient,
+			baseURL+LocalServiceRedeemRewardProcedure,
+			connect.WithSchema(localServiceMethods.ByName("RedeemReward")),
+			connect.WithClientOptions(opts...),
+		),
+		voidEntry: connect.NewClient[wire.VoidEntryRequest, wire.EntryResponse](
+			httpClient,
+			baseURL+LocalServiceVoidEntryProcedure,
+			connect.WithSchema(localServiceMethods.ByName("VoidEntry")),
+			connect.WithClientOptions(opts...),
+		),
+		enrolMember: connect.NewClient[wire.EnrolMemberRequest, wire.EntryResponse](
+			httpClient,
+			baseURL+LocalServiceEnrolMemberProcedure,
+			connect.WithSchema(localServiceMethods.ByName("EnrolMember")),
+			connect.WithClientOptions(opts...),
+		),
+		linkCard: connect.NewClient[wire.LinkCardRequest, wire.EntryResponse](
+			httpClient,
+			baseURL+LocalServiceLinkCardProcedure,
+			connect.WithSchema(localServiceMethods.ByName("LinkCard")),
+			connect.WithClientOptions(opts...),
+		),
+		unlinkCard: connect.NewClient[wire.UnlinkCardRequest, wire.EntryResponse](
+			httpClient,
+			baseURL+LocalServiceUnlinkCardProcedure,
+			connect.WithSchema(localServiceMethods.ByName("UnlinkCard")),
+			connect.WithClientOptions(opts...),
+		),
+		mergeMembers: connect.NewClient[wire.MergeMembersRequest, wire.EntryResponse](
+			httpClient,
+			baseURL+LocalServiceMergeMembersProcedure,
+			connect.WithSchema(localServiceMethods.ByName("MergeMembers")),
+			connect.WithClientOptions(opts...),
+		),
+		setConsent: connect.NewClient[wire.SetConsentRequest, wire.EntryResponse](
+			httpClient,
+			baseURL+LocalServiceSetConsentProcedure,
+			connect.WithSchema(localServiceMethods.ByName("SetConsent")),
+			connect.WithClientOptions(opts...),
+		),
+		eraseMember: connect.NewClient[wire.EraseMemberRequest, wire.EntryResponse](
+			httpClient,
+			baseURL+LocalServiceEraseMemberProcedure,
+			connect.WithSchema(localServiceMethods.ByName("EraseMember")),
 			connect.WithClientOptions(opts...),
 		),
 		getCard: connect.NewClient[wire.GetCardRequest, wire.GetCardResponse](
@@ -172,6 +263,14 @@ func NewLocalServiceClient(httpClient connect.HTTPClient, baseURL string, opts .
 type localServiceClient struct {
 	recordPayment        *connect.Client[wire.RecordPaymentRequest, wire.RecordPaymentResponse]
 	awardStamps          *connect.Client[wire.AwardStampsRequest, wire.AwardStampsResponse]
+	redeemReward         *connect.Client[wire.RedeemRewardRequest, wire.EntryResponse]
+	voidEntry            *connect.Client[wire.VoidEntryRequest, wire.EntryResponse]
+	enrolMember          *connect.Client[wire.EnrolMemberRequest, wire.EntryResponse]
+	linkCard             *connect.Client[wire.LinkCardRequest, wire.EntryResponse]
+	unlinkCard           *connect.Client[wire.UnlinkCardRequest, wire.EntryResponse]
+	mergeMembers         *connect.Client[wire.MergeMembersRequest, wire.EntryResponse]
+	setConsent           *connect.Client[wire.SetConsentRequest, wire.EntryResponse]
+	eraseMember          *connect.Client[wire.EraseMemberRequest, wire.EntryResponse]
 	getCard              *connect.Client[wire.GetCardRequest, wire.GetCardResponse]
 	reportAppPerformance *connect.Client[wire.ReportAppPerformanceRequest, wire.ReportAppPerformanceResponse]
 	offlineReadiness     *connect.Client[wire.OfflineReadinessRequest, wire.OfflineReadinessResponse]
@@ -190,6 +289,46 @@ func (c *localServiceClient) RecordPayment(ctx context.Context, req *connect.Req
 // AwardStamps calls stampd.v1.LocalService.AwardStamps.
 func (c *localServiceClient) AwardStamps(ctx context.Context, req *connect.Request[wire.AwardStampsRequest]) (*connect.Response[wire.AwardStampsResponse], error) {
 	return c.awardStamps.CallUnary(ctx, req)
+}
+
+// RedeemReward calls stampd.v1.LocalService.RedeemReward.
+func (c *localServiceClient) RedeemReward(ctx context.Context, req *connect.Request[wire.RedeemRewardRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return c.redeemReward.CallUnary(ctx, req)
+}
+
+// VoidEntry calls stampd.v1.LocalService.VoidEntry.
+func (c *localServiceClient) VoidEntry(ctx context.Context, req *connect.Request[wire.VoidEntryRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return c.voidEntry.CallUnary(ctx, req)
+}
+
+// EnrolMember calls stampd.v1.LocalService.EnrolMember.
+func (c *localServiceClient) EnrolMember(ctx context.Context, req *connect.Request[wire.EnrolMemberRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return c.enrolMember.CallUnary(ctx, req)
+}
+
+// LinkCard calls stampd.v1.LocalService.LinkCard.
+func (c *localServiceClient) LinkCard(ctx context.Context, req *connect.Request[wire.LinkCardRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return c.linkCard.CallUnary(ctx, req)
+}
+
+// UnlinkCard calls stampd.v1.LocalService.UnlinkCard.
+func (c *localServiceClient) UnlinkCard(ctx context.Context, req *connect.Request[wire.UnlinkCardRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return c.unlinkCard.CallUnary(ctx, req)
+}
+
+// MergeMembers calls stampd.v1.LocalService.MergeMembers.
+func (c *localServiceClient) MergeMembers(ctx context.Context, req *connect.Request[wire.MergeMembersRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return c.mergeMembers.CallUnary(ctx, req)
+}
+
+// SetConsent calls stampd.v1.LocalService.SetConsent.
+func (c *localServiceClient) SetConsent(ctx context.Context, req *connect.Request[wire.SetConsentRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return c.setConsent.CallUnary(ctx, req)
+}
+
+// EraseMember calls stampd.v1.LocalService.EraseMember.
+func (c *localServiceClient) EraseMember(ctx context.Context, req *connect.Request[wire.EraseMemberRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return c.eraseMember.CallUnary(ctx, req)
 }
 
 // GetCard calls stampd.v1.LocalService.GetCard.
@@ -236,8 +375,31 @@ func (c *localServiceClient) ReadQueue(ctx context.Context, req *connect.Request
 type LocalServiceHandler interface {
 	// RecordPayment stores one step of a payment.
 	RecordPayment(context.Context, *connect.Request[wire.RecordPaymentRequest]) (*connect.Response[wire.RecordPaymentResponse], error)
-	// AwardStamps gives stamps to a member's card.
+	// AwardStamps gives stamps to a member's card. Where the programme says that it is too soon, or too little, it is refused
+	// with FAILED_PRECONDITION; the refusal is recorded, and is the answer to the key from then on. A clock that is not
+	// trusted refuses nobody: the answer says that the stamps are not verified.
 	AwardStamps(context.Context, *connect.Request[wire.AwardStampsRequest]) (*connect.Response[wire.AwardStampsResponse], error)
+	// RedeemReward gives a reward, or sets stamps aside for one. While online the backend is asked, for up to 2 s. Else a lease
+	// of this terminal allows it, or the programme's floor; the answer and the entry say by what right. Where there is none it
+	// is FAILED_PRECONDITION, and nothing is recorded.
+	RedeemReward(context.Context, *connect.Request[wire.RedeemRewardRequest]) (*connect.Response[wire.EntryResponse], error)
+	// VoidEntry takes back stamps, undoes a redemption, or gives up a hold. The entry is named by the key of its call on this
+	// terminal, or by its number.
+	VoidEntry(context.Context, *connect.Request[wire.VoidEntryRequest]) (*connect.Response[wire.EntryResponse], error)
+	// EnrolMember makes a phone number a member's, with what they agreed to.
+	EnrolMember(context.Context, *connect.Request[wire.EnrolMemberRequest]) (*connect.Response[wire.EntryResponse], error)
+	// LinkCard lets a payment card stand for a member. When it stands for another one already, it is pending until it is
+	// confirmed.
+	LinkCard(context.Context, *connect.Request[wire.LinkCardRequest]) (*connect.Response[wire.EntryResponse], error)
+	// UnlinkCard lets a payment card stand for nobody.
+	UnlinkCard(context.Context, *connect.Request[wire.UnlinkCardRequest]) (*connect.Response[wire.EntryResponse], error)
+	// MergeMembers makes two members one. Their stamps add up.
+	MergeMembers(context.Context, *connect.Request[wire.MergeMembersRequest]) (*connect.Response[wire.EntryResponse], error)
+	// SetConsent records that a member agreed to a use of their data, or no longer does. It needs no network.
+	SetConsent(context.Context, *connect.Request[wire.SetConsentRequest]) (*connect.Response[wire.EntryResponse], error)
+	// EraseMember forgets a member. What the terminal has of them is gone when it says yes, what is sent is anonymous, and the
+	// phone number can't have a card again.
+	EraseMember(context.Context, *connect.Request[wire.EraseMemberRequest]) (*connect.Response[wire.EntryResponse], error)
 	// GetCard shows a member's card as this terminal knows it.
 	GetCard(context.Context, *connect.Request[wire.GetCardRequest]) (*connect.Response[wire.GetCardResponse], error)
 	// ReportAppPerformance takes how long an application's operations took, how often they failed, and a crash. What was
@@ -278,6 +440,54 @@ func NewLocalServiceHandler(svc LocalServiceHandler, opts ...connect.HandlerOpti
 		LocalServiceAwardStampsProcedure,
 		svc.AwardStamps,
 		connect.WithSchema(localServiceMethods.ByName("AwardStamps")),
+		connect.WithHandlerOptions(opts...),
+	)
+	localServiceRedeemRewardHandler := connect.NewUnaryHandler(
+		LocalServiceRedeemRewardProcedure,
+		svc.RedeemReward,
+		connect.WithSchema(localServiceMethods.ByName("RedeemReward")),
+		connect.WithHandlerOptions(opts...),
+	)
+	localServiceVoidEntryHandler := connect.NewUnaryHandler(
+		LocalServiceVoidEntryProcedure,
+		svc.VoidEntry,
+		connect.WithSchema(localServiceMethods.ByName("VoidEntry")),
+		connect.WithHandlerOptions(opts...),
+	)
+	localServiceEnrolMemberHandler := connect.NewUnaryHandler(
+		LocalServiceEnrolMemberProcedure,
+		svc.EnrolMember,
+		connect.WithSchema(localServiceMethods.ByName("EnrolMember")),
+		connect.WithHandlerOptions(opts...),
+	)
+	localServiceLinkCardHandler := connect.NewUnaryHandler(
+		LocalServiceLinkCardProcedure,
+		svc.LinkCard,
+		connect.WithSchema(localServiceMethods.ByName("LinkCard")),
+		connect.WithHandlerOptions(opts...),
+	)
+	localServiceUnlinkCardHandler := connect.NewUnaryHandler(
+		LocalServiceUnlinkCardProcedure,
+		svc.UnlinkCard,
+		connect.WithSchema(localServiceMethods.ByName("UnlinkCard")),
+		connect.WithHandlerOptions(opts...),
+	)
+	localServiceMergeMembersHandler := connect.NewUnaryHandler(
+		LocalServiceMergeMembersProcedure,
+		svc.MergeMembers,
+		connect.WithSchema(localServiceMethods.ByName("MergeMembers")),
+		connect.WithHandlerOptions(opts...),
+	)
+	localServiceSetConsentHandler := connect.NewUnaryHandler(
+		LocalServiceSetConsentProcedure,
+		svc.SetConsent,
+		connect.WithSchema(localServiceMethods.ByName("SetConsent")),
+		connect.WithHandlerOptions(opts...),
+	)
+	localServiceEraseMemberHandler := connect.NewUnaryHandler(
+		LocalServiceEraseMemberProcedure,
+		svc.EraseMember,
+		connect.WithSchema(localServiceMethods.ByName("EraseMember")),
 		connect.WithHandlerOptions(opts...),
 	)
 	localServiceGetCardHandler := connect.NewUnaryHandler(
@@ -339,6 +549,22 @@ func NewLocalServiceHandler(svc LocalServiceHandler, opts ...connect.HandlerOpti
 			localServiceRecordPaymentHandler.ServeHTTP(w, r)
 		case LocalServiceAwardStampsProcedure:
 			localServiceAwardStampsHandler.ServeHTTP(w, r)
+		case LocalServiceRedeemRewardProcedure:
+			localServiceRedeemRewardHandler.ServeHTTP(w, r)
+		case LocalServiceVoidEntryProcedure:
+			localServiceVoidEntryHandler.ServeHTTP(w, r)
+		case LocalServiceEnrolMemberProcedure:
+			localServiceEnrolMemberHandler.ServeHTTP(w, r)
+		case LocalServiceLinkCardProcedure:
+			localServiceLinkCardHandler.ServeHTTP(w, r)
+		case LocalServiceUnlinkCardProcedure:
+			localServiceUnlinkCardHandler.ServeHTTP(w, r)
+		case LocalServiceMergeMembersProcedure:
+			localServiceMergeMembersHandler.ServeHTTP(w, r)
+		case LocalServiceSetConsentProcedure:
+			localServiceSetConsentHandler.ServeHTTP(w, r)
+		case LocalServiceEraseMemberProcedure:
+			localServiceEraseMemberHandler.ServeHTTP(w, r)
 		case LocalServiceGetCardProcedure:
 			localServiceGetCardHandler.ServeHTTP(w, r)
 		case LocalServiceReportAppPerformanceProcedure:
@@ -370,6 +596,38 @@ func (UnimplementedLocalServiceHandler) RecordPayment(context.Context, *connect.
 
 func (UnimplementedLocalServiceHandler) AwardStamps(context.Context, *connect.Request[wire.AwardStampsRequest]) (*connect.Response[wire.AwardStampsResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.AwardStamps is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) RedeemReward(context.Context, *connect.Request[wire.RedeemRewardRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.RedeemReward is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) VoidEntry(context.Context, *connect.Request[wire.VoidEntryRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.VoidEntry is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) EnrolMember(context.Context, *connect.Request[wire.EnrolMemberRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.EnrolMember is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) LinkCard(context.Context, *connect.Request[wire.LinkCardRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.LinkCard is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) UnlinkCard(context.Context, *connect.Request[wire.UnlinkCardRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.UnlinkCard is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) MergeMembers(context.Context, *connect.Request[wire.MergeMembersRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.MergeMembers is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) SetConsent(context.Context, *connect.Request[wire.SetConsentRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.SetConsent is not implemented"))
+}
+
+func (UnimplementedLocalServiceHandler) EraseMember(context.Context, *connect.Request[wire.EraseMemberRequest]) (*connect.Response[wire.EntryResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("stampd.v1.LocalService.EraseMember is not implemented"))
 }
 
 func (UnimplementedLocalServiceHandler) GetCard(context.Context, *connect.Request[wire.GetCardRequest]) (*connect.Response[wire.GetCardResponse], error) {

@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/loyalty"
+	"github.com/stampd/stampd/uplink/wire"
+)
+
+// EraseMember forgets a member: their rows, and those of accounts that were merged with theirs, are gone when it returns, and a
+// tombstone refuses what comes of them later. FORMAT.md says what pages of the file still hold then, and until when.
+//
+// Errors: *[Invalid], *[Refused], *[pci.Violation], [ErrKeyReused], [ErrNoMemberKey], and the causes of package buffer.
+func (l *Ledger) EraseMember(ctx context.Context, req *wire.EraseMemberRequest) (*wire.EntryResponse, error) {
+	if err := checkCall(req.GetIdempotencyKey(), req.GetOperatorRef()); err != nil {
+		return nil, err
+	}
+	w, err := l.memberOf("member", req.GetMember())
+	if err != nil {
+		return nil, err
+	}
+	asked := proto.CloneOf(req)
+	asked.Member = nil
+	r, err := newRequest(opErase, req.GetIdempotencyKey(), asked, w)
+	if err != nil {
+		return nil, err
+	}
+	traces, err := l.traces(w)
+	if err != nil {
+		return nil, err
+	}
+	return l.entry(ctx, r, func(b *book, answer *wire.EntryResponse) (e loyalty.Entry, err error) {
+		f, err := b.find(w)
+		if err != nil {
+			return e, err
+		}
+		answer.Already = f.erased
+		b.join(f)
+		read, err := b.read(f.ref)
+		if err != nil {
+			return e, err
+		}
+		if !f.erased {
+			if err := b.rekey(f); err != nil {
+				return e, err
+			}
+		}
+		e, err = b.enter(f.named, req.GetIdempotencyKey(), loyalty.Erase{}, func(s *wire.Stamp) { s.OperatorRef = req.GetOperatorRef() })
+		if err != nil {
+			return e, err
+		}
+		refs := append([]loyalty.Ref{f.ref, read.Account.Ref}, read.Account.Members...)
+		for _, n := range append(w.phone, f.former...) {
+			refs = append(refs, n.ref)
+		}
+		b.forgetAll(refs, traces)
+		return e, nil
+	})
+}
+
+// forgetAll removes what there is of accounts, and leaves tombstones.
+func (b *book) forgetAll(refs []loyalty.Ref, t traces) {
+	gone := map[loyalty.Ref]bool{}
+	for _, ref := range refs {
+		if ref == (loyalty.Ref{}) || gone[ref] {
+			continue
+		}
+		gone[ref] = true
+		b.tx.Put(buffer.Keys, tombstoneKey(ref), []byte{})
+		b.tx.Delete(buffer.Cards, cardKey(b.ID, ref))
+		b.tx.Delete(buffer.Keys, leasesKey(ref))
+	}
+	for _, key := range t.cards {
+		b.tx.Delete(buffer.Cards, key)
+	}
+	for _, key := range t.entries {
+		b.tx.Delete(buffer.Entries, key)
+	}
+	for _, key := range t.keys {
+		if m, ok := parseMade(b.tx.Get(buffer.Keys, key)); ok && gone[m.account] {
+			row := bytes.Clone(b.tx.Get(buffer.Keys, key))
+			clear(row[entryRowHeader-accountSize : entryRowHeader])
+			b.tx.Keep(buffer.Keys, key, row)
+		}
+	}
+}
+
+// traces are the keys of rows that name an account beside its own.
+type traces struct{ cards, entries, keys [][]byte }
+
+// traces looks through all rows for what names somebody.
+func (l *Ledger) traces(w who) (t traces, err error) {
+	in, err := l.inForce()
+	if err != nil {
+		return t, err
+	}
+	err = l.Queue.View(func(tx *buffer.ReadTx) error {
+		b := l.open(tx, nil, in, l.Clock.Now())
+		f, err := b.find(w)
+		if refused := new(Refused); errors.As(err, &refused) {
+			return nil // told by the call itself
+		} else if err != nil {
+			return err
+		}
+		b.join(f)
+		read, err := b.read(f.ref)
+		if err != nil {
+			return err
+		}
+		refs := append([]loyalty.Ref{f.ref, read.Account.Ref}, read.Account.Members...)
+		return t.collect(tx, refs)
+	})
+	return t, err
+}
+
+func (t *traces) collect(tx *buffer.ReadTx, refs []loyalty.Ref) error {
+	names := func(row loyalty.Row) bool {
+		return slices.ContainsFunc(row.Open, func(e loyalty.Entry) bool {
+			m, merged := e.Body.(loyalty.Merge)
+			return slices.Contains(refs, e.Account) || merged && slices.Contains(refs, m.Other)
+		})
+	}
+	err := tx.Scan(buffer.Cards, nil, func(key, value []byte) error {
+		_, ref, ok := parseCardKey(key)
+		if !ok || len(value) <= sumRowSize {
+			return nil
+		}
+		if row, err := loyalty.DecodeRow(value, ref); err == nil && (slices.Contains(refs, ref) || slices.Contains(refs, row.To) || names(row)) {
+			t.cards = append(t.cards, bytes.Clone(key))
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	err = tx.Scan(buffer.Entries, nil, func(key, _ []byte) error {
+		for _, ref := range refs {
+			if bytes.Contains(key, ref[:]) {
+				t.entries = append(t.entries, bytes.Clone(key))
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return tx.Scan(buffer.Keys, nil, func(key, value []byte) error {
+		if !operation(key[0]).isEntryCall() {
+			return nil
+		}
+		if m, ok := parseMade(value); ok && m.account != (loyalty.Ref{}) && slices.Contains(refs, m.account) {
+			t.keys = append(t.keys, bytes.Clone(key))
+		}
+		return nil
+	})
+}
