@@ -17,8 +17,9 @@ import (
 	"github.com/stampd/stampd/uplink/est"
 )
 
-// Config is every setting of the agent. A file overrides [defaultConfig]; `stampd config show` prints the result. The
-// comments below are printed with it.
+// Config is every setting of the agent. A file overrides [defaultConfig], and the backend what is tagged remote: never who the
+// terminal is, whom it trusts, where it keeps and sends what, and what it records of cards. `stampd config show` prints the
+// result, and the comments below with it.
 type Config struct {
 	Terminal  TerminalConfig  `toml:"terminal" comment:"Who this terminal is."`
 	Local     LocalConfig     `toml:"local" comment:"The socket that the POS app talks to."`
@@ -48,11 +49,11 @@ type LocalConfig struct {
 type QueueConfig struct {
 	Path            string   `toml:"path" comment:"The queue file. Its directory is created."`
 	KeyFile         string   `toml:"key_file" comment:"The key that records are sealed with: 64 hex digits, mode 0600. Created at the first start."`
-	MaxSize         ByteSize `toml:"max_size" comment:"How large the file may get, 8MiB to 16GiB. 64MiB holds the payments of weeks offline."`
-	LedgerReserve   ByteSize `toml:"ledger_reserve" comment:"The part of max_size that telemetry may not use, 1MiB to three quarters of it: readings never cost a payment its room."`
-	TelemetryMemory ByteSize `toml:"telemetry_memory" comment:"Memory for readings before they are written, 64KiB to 64MiB. While online nothing gets this far, and no flash is worn."`
-	SpillAfter      Duration `toml:"spill_after" comment:"How long a reading may wait in memory, 1s to 1h. A power cut takes at most this and telemetry.block_every of readings, or block_every_offline; payments and stamps never."`
-	SpillBelow      uint32   `toml:"spill_below_percent" comment:"Charge at which a battery in use is nearly empty, 0 to 50 percent: from then on readings are written and don't wait in memory. 0 means never."`
+	MaxSize         ByteSize `toml:"max_size" remote:"yes" comment:"How large the file may get, 8MiB to 16GiB. 64MiB holds the payments of weeks offline."`
+	LedgerReserve   ByteSize `toml:"ledger_reserve" remote:"yes" comment:"The part of max_size that telemetry may not use, 1MiB to three quarters of it: readings never cost a payment its room."`
+	TelemetryMemory ByteSize `toml:"telemetry_memory" remote:"yes" comment:"Memory for readings before they are written, 64KiB to 64MiB. While online nothing gets this far, and no flash is worn."`
+	SpillAfter      Duration `toml:"spill_after" remote:"yes" comment:"How long a reading may wait in memory, 1s to 1h. A power cut takes at most this and telemetry.block_every of readings, or block_every_offline; payments and stamps never."`
+	SpillBelow      uint32   `toml:"spill_below_percent" remote:"yes" comment:"Charge at which a battery in use is nearly empty, 0 to 50 percent: from then on readings are written and don't wait in memory. 0 means never."`
 }
 
 // UplinkConfig is the way to the backend.
@@ -63,16 +64,16 @@ type UplinkConfig struct {
 	Key                string        `toml:"key" comment:"The certificate's private key, PEM."`
 	CA                 string        `toml:"ca" comment:"The authorities that the certificates of the backend and of the EST server may come from, PEM. The system's are never used."`
 	EST                string        `toml:"est" comment:"Address of the server that renews the certificate (EST, RFC 7030), host:port or https://host:port. Empty: it is not renewed."`
-	Window             int           `toml:"window" comment:"Batches on their way without an answer, 1 to 64. 8 of 256KiB fill a link of 16 Mbit/s with 1 s of delay."`
-	BatchSize          ByteSize      `toml:"batch_size" comment:"Size of a batch, 4KiB to 256KiB. Above 256KiB the backend refuses it."`
-	BackoffMin         Duration      `toml:"backoff_min" comment:"Wait before the second attempt, 100ms to backoff_max. Doubled at each failure, with full jitter."`
-	BackoffMax         Duration      `toml:"backoff_max" comment:"Longest wait between attempts, up to 1h."`
-	FirstContactSpread Duration      `toml:"first_contact_spread" comment:"The first attempt comes at a random time within this, up to 10m, so that a fleet does not return from a power cut as one."`
-	StallAfter         Duration      `toml:"stall_after" comment:"A batch without an answer for this long ends the stream, 5s to 10m. Above the worst delay of a bad cell."`
-	Keepalive          Duration      `toml:"keepalive" comment:"Pause after which an idle connection is probed, 10s to 1h. Carriers forget a connection after 5 to 30 minutes. A probe costs some 230 bytes, and none is needed while this is longer than telemetry.block_every."`
-	TelemetryWindow    uplink.Window `toml:"telemetry_window" comment:"When readings are sent, by the clock of the shop: \"02:00-05:00\". Empty: at any time. Payments and stamps never wait for it."`
-	TelemetryPerDay    ByteSize      `toml:"telemetry_per_day" comment:"What readings may cost in a day, TCP and IP included, 64KiB to 1GiB; what is over waits for the next day. 0B: any. A restart remembers what was spent; a power cut forgets what was since the last hour with payments."`
-	TimeZone           string        `toml:"time_zone" comment:"Zone of the window and the day, such as \"Europe/Berlin\". Empty: the system's."`
+	Window             int           `toml:"window" remote:"yes" comment:"Batches on their way without an answer, 1 to 64. 8 of 256KiB fill a link of 16 Mbit/s with 1 s of delay."`
+	BatchSize          ByteSize      `toml:"batch_size" remote:"yes" comment:"Size of a batch, 4KiB to 256KiB. Above 256KiB the backend refuses it."`
+	BackoffMin         Duration      `toml:"backoff_min" remote:"yes" comment:"Wait before the second attempt, 100ms to backoff_max. Doubled at each failure, with full jitter."`
+	BackoffMax         Duration      `toml:"backoff_max" remote:"yes" comment:"Longest wait between attempts, up to 1h."`
+	FirstContactSpread Duration      `toml:"first_contact_spread" remote:"yes" comment:"The first attempt comes at a random time within this, up to 10m, so that a fleet does not return from a power cut as one."`
+	StallAfter         Duration      `toml:"stall_after" remote:"yes" comment:"A batch without an answer for this long ends the stream, 5s to 10m. Above the worst delay of a bad cell."`
+	Keepalive          Duration      `toml:"keepalive" remote:"yes" comment:"Pause after which an idle connection is probed, 10s to 1h. Carriers forget a connection after 5 to 30 minutes. A probe costs some 230 bytes, and none is needed while this is longer than telemetry.block_every."`
+	TelemetryWindow    uplink.Window `toml:"telemetry_window" remote:"yes" comment:"When readings are sent, by the clock of the shop: \"02:00-05:00\". Empty: at any time. Payments and stamps never wait for it."`
+	TelemetryPerDay    ByteSize      `toml:"telemetry_per_day" remote:"yes" comment:"What readings may cost in a day, TCP and IP included, 64KiB to 1GiB; what is over waits for the next day. 0B: any. A restart remembers what was spent; a power cut forgets what was since the last hour with payments."`
+	TimeZone           string        `toml:"time_zone" remote:"yes" comment:"Zone of the window and the day, such as \"Europe/Berlin\". Empty: the system's."`
 	Proxy              uplink.Proxy  `toml:"proxy" comment:"Proxy on the way to the backend: \"http://user:password@host:port\", https:// or socks5://, or \"environment\" for HTTPS_PROXY. Empty: none. It is shown without its password."`
 	ProxyCA            string        `toml:"proxy_ca" comment:"The authorities that an https proxy's certificate may come from, PEM. Empty: the system's."`
 }
@@ -91,57 +92,57 @@ type HardwareConfig struct {
 
 // TelemetryConfig is how often the terminal is read.
 type TelemetryConfig struct {
-	BatteryEvery    Duration `toml:"battery_every" comment:"Battery, 1s to 24h, and at once when it is plugged in or out. 2m costs some 4.5 KB a day."`
-	HostEvery       Duration `toml:"host_every" comment:"Processor, memory, disk and network, 1s to 24h. 2m costs some 10 KB a day."`
-	ModemEvery      Duration `toml:"modem_every" comment:"Modem, 1s to 24h, and at once when its registration or its SIM changes. 2m costs some 8.0 KB a day."`
-	NetworkEvery    Duration `toml:"network_every" comment:"Network interfaces, 1s to 24h. 30m costs some 1.2 KB a day for each."`
-	ConnectionEvery Duration `toml:"connection_every" comment:"The way to the backend and what it cost, 1s to 24h, and at once when the default route changes. 30m costs some 1.9 KB a day."`
-	AppEvery        Duration `toml:"app_every" comment:"The agent's own process and the applications of apps, 1s to 24h. 15m costs some 2.0 KB a day."`
-	BlockEvery      Duration `toml:"block_every" comment:"Pause between blocks of readings, 1s to 1h. 8m costs some 44 KB a day beside the readings, which keeps an idle day under 100 KB."`
-	BlockOffline    Duration `toml:"block_every_offline" comment:"The same while readings can't be sent or are held, 1s to 24h, at least block_every. With 15m a whole day offline costs some 25 KB, its readings included."`
-	SlowBelow       uint32   `toml:"slow_below_percent" comment:"Charge at which a battery in use runs down, 0 to 100 percent: from then on everything is read less often, by up to four times and at least once an hour. What is told at once still is. 0 means never."`
-	FastFor         Duration `toml:"fast_for" comment:"How long what something is wrong with is read more often, by up to four times and at most every 5s, 0s to 24h; 0s: never. Begun anew when something else goes wrong, six times in a row and then once in 4h."`
-	Apps            []string `toml:"apps" comment:"Applications to watch, up to 16: \"name:pos\" is every process of that name, \"pidfile:/run/pos.pid\" the one whose id is in that file, \"unit:pos.service\" those of a systemd unit; \"till=name:pos\" is called till. Each costs some 2 KB a day."`
-	AppReportEvery  Duration `toml:"app_report_every" comment:"Pause between what is told of the durations that applications report, 1s to 24h. With 15m, a day of 200 sales with five operations each costs some 9.0 KB a day; where nothing is reported, nothing is told."`
-	Jitter          float64  `toml:"jitter" comment:"How late a reading may be, as a part of the time until the next one, 0.0 to 0.5: random, so that a fleet does not report in step."`
+	BatteryEvery    Duration `toml:"battery_every" remote:"yes" comment:"Battery, 1s to 24h, and at once when it is plugged in or out. 2m costs some 4.5 KB a day."`
+	HostEvery       Duration `toml:"host_every" remote:"yes" comment:"Processor, memory, disk and network, 1s to 24h. 2m costs some 10 KB a day."`
+	ModemEvery      Duration `toml:"modem_every" remote:"yes" comment:"Modem, 1s to 24h, and at once when its registration or its SIM changes. 2m costs some 8.0 KB a day."`
+	NetworkEvery    Duration `toml:"network_every" remote:"yes" comment:"Network interfaces, 1s to 24h. 30m costs some 1.2 KB a day for each."`
+	ConnectionEvery Duration `toml:"connection_every" remote:"yes" comment:"The way to the backend and what it cost, 1s to 24h, and at once when the default route changes. 30m costs some 1.9 KB a day."`
+	AppEvery        Duration `toml:"app_every" remote:"yes" comment:"The agent's own process and the applications of apps, 1s to 24h. 15m costs some 2.0 KB a day."`
+	BlockEvery      Duration `toml:"block_every" remote:"yes" comment:"Pause between blocks of readings, 1s to 1h. 8m costs some 44 KB a day beside the readings, which keeps an idle day under 100 KB."`
+	BlockOffline    Duration `toml:"block_every_offline" remote:"yes" comment:"The same while readings can't be sent or are held, 1s to 24h, at least block_every. With 15m a whole day offline costs some 25 KB, its readings included."`
+	SlowBelow       uint32   `toml:"slow_below_percent" remote:"yes" comment:"Charge at which a battery in use runs down, 0 to 100 percent: from then on everything is read less often, by up to four times and at least once an hour. What is told at once still is. 0 means never."`
+	FastFor         Duration `toml:"fast_for" remote:"yes" comment:"How long what something is wrong with is read more often, by up to four times and at most every 5s, 0s to 24h; 0s: never. Begun anew when something else goes wrong, six times in a row and then once in 4h."`
+	Apps            []string `toml:"apps" remote:"yes" comment:"Applications to watch, up to 16: \"name:pos\" is every process of that name, \"pidfile:/run/pos.pid\" the one whose id is in that file, \"unit:pos.service\" those of a systemd unit; \"till=name:pos\" is called till. Each costs some 2 KB a day."`
+	AppReportEvery  Duration `toml:"app_report_every" remote:"yes" comment:"Pause between what is told of the durations that applications report, 1s to 24h. With 15m, a day of 200 sales with five operations each costs some 9.0 KB a day; where nothing is reported, nothing is told."`
+	Jitter          float64  `toml:"jitter" remote:"yes" comment:"How late a reading may be, as a part of the time until the next one, 0.0 to 0.5: random, so that a fleet does not report in step."`
 }
 
 // PaymentsConfig is the limits of payments that are stored on the terminal. The defaults are those of Moneris Go ($250 for a
 // purchase, 500 records) and of Square (24 h): developer.moneris.com/moneris-go/docs/offline-payments,
 // developer.squareup.com/docs/mobile-payments-sdk/ios/offline-payments.
 type PaymentsConfig struct {
-	MaxAmount []string `toml:"max_amount" comment:"Limit of one payment, for each currency: \"250.00 EUR\". A currency that is not listed is not watched."`
-	MaxTotal  []string `toml:"max_total" comment:"Limit of what is stored in all, for each currency: \"5000.00 EUR\"."`
-	MaxCount  int64    `toml:"max_count" comment:"Limit of how many payments are stored, up to 1000000. 0: not watched."`
-	MaxAge    Duration `toml:"max_age" comment:"Limit of how old the oldest may get, up to 720h. Acquirers decline what is sent later: Square after 24h, Toast after 5 days, Clover after 7. 0s: not watched."`
+	MaxAmount []string `toml:"max_amount" remote:"yes" comment:"Limit of one payment, for each currency: \"250.00 EUR\". A currency that is not listed is not watched."`
+	MaxTotal  []string `toml:"max_total" remote:"yes" comment:"Limit of what is stored in all, for each currency: \"5000.00 EUR\"."`
+	MaxCount  int64    `toml:"max_count" remote:"yes" comment:"Limit of how many payments are stored, up to 1000000. 0: not watched."`
+	MaxAge    Duration `toml:"max_age" remote:"yes" comment:"Limit of how old the oldest may get, up to 720h. Acquirers decline what is sent later: Square after 24h, Toast after 5 days, Clover after 7. 0s: not watched."`
 	KeepBIN6  bool     `toml:"keep_bin6" comment:"Whether the first six digits of a card's number are recorded, beside the last four (PCI DSS 3.5.1)."`
 }
 
 // LoyaltyConfig is the stamp cards.
 type LoyaltyConfig struct {
-	ProgrammeID          string `toml:"programme_id" comment:"The programme that stamps count for: 1 to 64 of a-z, 0-9, dot and dash."`
-	ProgrammeVersion     uint32 `toml:"programme_version" comment:"Version of its rules, from 1. All rules here hold until the backend sends a version of the programme."`
-	StampsPerReward      int32  `toml:"stamps_per_reward" comment:"Stamps that earn a reward, 1 to 1000: 9 is \"buy nine, get one free\"."`
-	MaxStampsPerPurchase int32  `toml:"max_stamps_per_purchase" comment:"Stamps that one purchase may give, 1 to 1000."`
+	ProgrammeID          string `toml:"programme_id" remote:"yes" comment:"The programme that stamps count for: 1 to 64 of a-z, 0-9, dot and dash."`
+	ProgrammeVersion     uint32 `toml:"programme_version" remote:"yes" comment:"Version of its rules, from 1. All rules here hold until the backend sends a version of the programme."`
+	StampsPerReward      int32  `toml:"stamps_per_reward" remote:"yes" comment:"Stamps that earn a reward, 1 to 1000: 9 is \"buy nine, get one free\"."`
+	MaxStampsPerPurchase int32  `toml:"max_stamps_per_purchase" remote:"yes" comment:"Stamps that one purchase may give, 1 to 1000."`
 	MemberKeyFile        string `toml:"member_key_file" comment:"The merchant's key, from which members get their references: 64 hex digits, mode 0600. Empty: stamps are refused."`
 
 	MemberKeyPrevious []string `toml:"member_key_previous" comment:"The files of the keys that the merchant had before, the newest first, up to 4: members are found under them too."`
-	Region            string   `toml:"region" comment:"Where phone numbers without a country code are dialled: two capital letters, such as US or DE. Empty: numbers need their + and country code."`
+	Region            string   `toml:"region" remote:"yes" comment:"Where phone numbers without a country code are dialled: two capital letters, such as US or DE. Empty: numbers need their + and country code."`
 
-	MinGap             Duration `toml:"min_gap" comment:"Least time between two awards to one member, 0s to 720h; 0s: none. An award that comes sooner is refused, and recorded so. A clock that is not trusted refuses nobody."`
-	MaxPerDay          int32    `toml:"max_per_day" comment:"Awards to one member in a day of the shop, 0 to 1000. 0: any number. -1: 1, or any number where a purchase may give several stamps."`
-	MaxPerTerminalHour int32    `toml:"max_per_terminal_hour" comment:"Awards by this terminal in an hour, 0 to 1000. 0: any number."`
-	MaxPerOperatorHour int32    `toml:"max_per_operator_hour" comment:"Awards by one operator in an hour, 0 to 1000. 0: any number."`
-	MaxManualPerDay    int32    `toml:"max_manual_per_day" comment:"Awards by hand, for no sale, in a day, 0 to 1000. 0: any number."`
-	MinimumSpend       []string `toml:"minimum_spend" comment:"What a purchase must come to for a stamp, before tax and tip, for each currency: \"5.00 EUR\". Empty: anything. Where it is set, awards without an amount get no stamp, unless they say how many."`
-	TimeZone           string   `toml:"time_zone" comment:"Zone of the shop's days, such as \"Europe/Berlin\". Empty: UTC."`
-	FloorPerAccountDay int32    `toml:"floor_per_account_day" comment:"Rewards that the terminal gives one member in a day while the backend can't be asked and no lease allows it, 0 to 1000, at the merchant's risk. 0: none. Set with floor_total."`
-	FloorTotal         int32    `toml:"floor_total" comment:"Rewards that it gives so to anybody until the backend has them, 0 to 1000. 0: none."`
+	MinGap             Duration `toml:"min_gap" remote:"yes" comment:"Least time between two awards to one member, 0s to 720h; 0s: none. An award that comes sooner is refused, and recorded so. A clock that is not trusted refuses nobody."`
+	MaxPerDay          int32    `toml:"max_per_day" remote:"yes" comment:"Awards to one member in a day of the shop, 0 to 1000. 0: any number. -1: 1, or any number where a purchase may give several stamps."`
+	MaxPerTerminalHour int32    `toml:"max_per_terminal_hour" remote:"yes" comment:"Awards by this terminal in an hour, 0 to 1000. 0: any number."`
+	MaxPerOperatorHour int32    `toml:"max_per_operator_hour" remote:"yes" comment:"Awards by one operator in an hour, 0 to 1000. 0: any number."`
+	MaxManualPerDay    int32    `toml:"max_manual_per_day" remote:"yes" comment:"Awards by hand, for no sale, in a day, 0 to 1000. 0: any number."`
+	MinimumSpend       []string `toml:"minimum_spend" remote:"yes" comment:"What a purchase must come to for a stamp, before tax and tip, for each currency: \"5.00 EUR\". Empty: anything. Where it is set, awards without an amount get no stamp, unless they say how many."`
+	TimeZone           string   `toml:"time_zone" remote:"yes" comment:"Zone of the shop's days, such as \"Europe/Berlin\". Empty: UTC."`
+	FloorPerAccountDay int32    `toml:"floor_per_account_day" remote:"yes" comment:"Rewards that the terminal gives one member in a day while the backend can't be asked and no lease allows it, 0 to 1000, at the merchant's risk. 0: none. Set with floor_total."`
+	FloorTotal         int32    `toml:"floor_total" remote:"yes" comment:"Rewards that it gives so to anybody until the backend has them, 0 to 1000. 0: none."`
 }
 
 // LogConfig is the log.
 type LogConfig struct {
-	Level  string `toml:"level" comment:"trace, debug, info, warn or error."`
+	Level  string `toml:"level" remote:"yes" comment:"trace, debug, info, warn or error."`
 	Format string `toml:"format" comment:"json, console, or auto: console on a terminal, else json."`
 }
 
