@@ -7,9 +7,13 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-// intakeRoom is how many messages about cards and settings wait for the terminal's disk. What is sent beyond that waits
-// in the link, and the backend with it.
-const intakeRoom = 2
+const (
+	// intakeRoom is how many messages about cards and settings wait for the terminal's disk: the rows that the backend may
+	// send ahead, and some more. What is sent beyond that waits in the link, and the backend with it.
+	intakeRoom = 16
+	// tellTaken is after how many messages with rows the backend is told that they are stored.
+	tellTaken = 2
+)
 
 // intake takes what one stream brings about cards and settings to where the terminal keeps it, in a goroutine of its own,
 // so that acks do not wait for it.
@@ -136,6 +140,7 @@ func (i *intake) takeRows(ctx context.Context, m *wire.CardRows) error {
 		return err
 	}
 	i.logID, i.through = bytes.Clone(m.LogId), m.GetThrough()
+	i.asks.took()
 	return nil
 }
 

@@ -66,7 +66,7 @@ func (c *Client) RequestLease(ctx context.Context, r *wire.LeaseRequest) (*wire.
 	}
 }
 
-// asks are the requests of one stream. It is safe for concurrent use.
+// asks are the requests of one stream, and what else is to be told of cards. It is safe for concurrent use.
 type asks struct {
 	more chan struct{} // a token when there is something to send
 	over chan struct{} // closed when the stream has ended
@@ -75,6 +75,8 @@ type asks struct {
 	last    uint64
 	waiting map[uint64]*ask
 	unsent  []*wire.LeaseRequest
+	taken   uint64 // messages with rows that are stored
+	told    uint64 // the same, as the backend knows
 }
 
 // ask is one request that waits.
@@ -105,11 +107,24 @@ func (a *asks) ask(r *wire.LeaseRequest) (*ask, error) {
 	one := &ask{id: r.RequestId, answer: make(chan answered, 1)}
 	a.waiting[one.id] = one
 	a.unsent = append(a.unsent, r)
+	a.wake()
+	return one, nil
+}
+
+// took notes that a message with rows is stored.
+func (a *asks) took() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.taken++
+	a.wake()
+}
+
+// wake sees to it that what there is to send is sent. a.mu is held.
+func (a *asks) wake() {
 	select {
 	case a.more <- struct{}{}:
 	default:
 	}
-	return one, nil
 }
 
 // pending returns a channel that has a token when there is something to send.
@@ -127,15 +142,19 @@ func (a *asks) forget(one *ask) {
 	delete(a.waiting, one.id)
 }
 
-// next returns the next request that somebody still waits for, or nil.
-func (a *asks) next() *wire.LeaseRequest {
+// next returns what is to be sent next: what is stored, or a request that somebody still waits for; or nil.
+func (a *asks) next() *wire.ToBackend {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.taken >= a.told+tellTaken {
+		a.told = a.taken
+		return &wire.ToBackend{Message: &wire.ToBackend_RowsTaken{RowsTaken: &wire.RowsTaken{Messages: a.taken}}}
+	}
 	for len(a.unsent) > 0 {
 		r := a.unsent[0]
 		a.unsent = a.unsent[1:]
 		if a.waiting[r.GetRequestId()] != nil {
-			return r
+			return &wire.ToBackend{Message: &wire.ToBackend_LeaseRequest{LeaseRequest: r}}
 		}
 	}
 	return nil
@@ -168,11 +187,10 @@ func (s *session) sendAsk() (bool, error) {
 	if s.asks == nil {
 		return false, nil
 	}
-	r := s.asks.next()
-	if r == nil {
+	message := s.asks.next()
+	if message == nil {
 		return false, nil
 	}
-	message := &wire.ToBackend{Message: &wire.ToBackend_LeaseRequest{LeaseRequest: r}}
 	s.secure.sort.announce(forLedger, proto.Size(message))
 	if err := s.stream.Send(message); err != nil {
 		<-s.stream.Context().Done() // the receiver gets the reason, and ends the session with it

@@ -254,6 +254,53 @@ func (x *CardRows) GetRows() []*CardRow {
 	return nil
 }
 
+// RowsTaken says how many messages with rows of this stream the terminal has stored. The backend sends up to 4 more than
+// that, so that none that the terminal's disk is too slow for stands between it and its acks. It is sent after every second.
+type RowsTaken struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// CardRows that are stored. Range: >= 1.
+	Messages      uint64 `protobuf:"varint,1,opt,name=messages,proto3" json:"messages,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RowsTaken) Reset() {
+	*x = RowsTaken{}
+	mi := &file_cards_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RowsTaken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RowsTaken) ProtoMessage() {}
+
+func (x *RowsTaken) ProtoReflect() protoreflect.Message {
+	mi := &file_cards_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RowsTaken.ProtoReflect.Descriptor instead.
+func (*RowsTaken) Descriptor() ([]byte, []int) {
+	return file_cards_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *RowsTaken) GetMessages() uint64 {
+	if x != nil {
+		return x.Messages
+	}
+	return 0
+}
+
 // RowMark says how far the entries of one epoch are in rows.
 type RowMark struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -267,7 +314,7 @@ type RowMark struct {
 
 func (x *RowMark) Reset() {
 	*x = RowMark{}
-	mi := &file_cards_proto_msgTypes[2]
+	mi := &file_cards_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -279,7 +326,7 @@ func (x *RowMark) String() string {
 func (*RowMark) ProtoMessage() {}
 
 func (x *RowMark) ProtoReflect() protoreflect.Message {
-	mi := &file_cards_proto_msgTypes[2]
+	mi := &file_cards_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -292,7 +339,7 @@ func (x *RowMark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RowMark.ProtoReflect.Descriptor instead.
 func (*RowMark) Descriptor() ([]byte, []int) {
-	return file_cards_proto_rawDescGZIP(), []int{2}
+	return file_cards_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RowMark) GetEpoch() []byte {
@@ -326,7 +373,7 @@ type CardRow struct {
 
 func (x *CardRow) Reset() {
 	*x = CardRow{}
-	mi := &file_cards_proto_msgTypes[3]
+	mi := &file_cards_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -338,7 +385,7 @@ func (x *CardRow) String() string {
 func (*CardRow) ProtoMessage() {}
 
 func (x *CardRow) ProtoReflect() protoreflect.Message {
-	mi := &file_cards_proto_msgTypes[3]
+	mi := &file_cards_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -351,7 +398,7 @@ func (x *CardRow) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CardRow.ProtoReflect.Descriptor instead.
 func (*CardRow) Descriptor() ([]byte, []int) {
-	return file_cards_proto_rawDescGZIP(), []int{3}
+	return file_cards_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *CardRow) GetProgrammeId() string {
@@ -389,7 +436,7 @@ type Programmes struct {
 
 func (x *Programmes) Reset() {
 	*x = Programmes{}
-	mi := &file_cards_proto_msgTypes[4]
+	mi := &file_cards_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -401,7 +448,7 @@ func (x *Programmes) String() string {
 func (*Programmes) ProtoMessage() {}
 
 func (x *Programmes) ProtoReflect() protoreflect.Message {
-	mi := &file_cards_proto_msgTypes[4]
+	mi := &file_cards_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -414,7 +461,7 @@ func (x *Programmes) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Programmes.ProtoReflect.Descriptor instead.
 func (*Programmes) Descriptor() ([]byte, []int) {
-	return file_cards_proto_rawDescGZIP(), []int{4}
+	return file_cards_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *Programmes) GetTag() []byte {
@@ -484,7 +531,7 @@ type Programme struct {
 
 func (x *Programme) Reset() {
 	*x = Programme{}
-	mi := &file_cards_proto_msgTypes[5]
+	mi := &file_cards_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -496,7 +543,7 @@ func (x *Programme) String() string {
 func (*Programme) ProtoMessage() {}
 
 func (x *Programme) ProtoReflect() protoreflect.Message {
-	mi := &file_cards_proto_msgTypes[5]
+	mi := &file_cards_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -509,7 +556,7 @@ func (x *Programme) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Programme.ProtoReflect.Descriptor instead.
 func (*Programme) Descriptor() ([]byte, []int) {
-	return file_cards_proto_rawDescGZIP(), []int{5}
+	return file_cards_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *Programme) GetId() string {
@@ -674,7 +721,7 @@ type ProgrammeReward struct {
 
 func (x *ProgrammeReward) Reset() {
 	*x = ProgrammeReward{}
-	mi := &file_cards_proto_msgTypes[6]
+	mi := &file_cards_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -686,7 +733,7 @@ func (x *ProgrammeReward) String() string {
 func (*ProgrammeReward) ProtoMessage() {}
 
 func (x *ProgrammeReward) ProtoReflect() protoreflect.Message {
-	mi := &file_cards_proto_msgTypes[6]
+	mi := &file_cards_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -699,7 +746,7 @@ func (x *ProgrammeReward) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ProgrammeReward.ProtoReflect.Descriptor instead.
 func (*ProgrammeReward) Descriptor() ([]byte, []int) {
-	return file_cards_proto_rawDescGZIP(), []int{6}
+	return file_cards_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ProgrammeReward) GetId() string {
@@ -736,7 +783,7 @@ type Money struct {
 
 func (x *Money) Reset() {
 	*x = Money{}
-	mi := &file_cards_proto_msgTypes[7]
+	mi := &file_cards_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -748,7 +795,7 @@ func (x *Money) String() string {
 func (*Money) ProtoMessage() {}
 
 func (x *Money) ProtoReflect() protoreflect.Message {
-	mi := &file_cards_proto_msgTypes[7]
+	mi := &file_cards_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -761,7 +808,7 @@ func (x *Money) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Money.ProtoReflect.Descriptor instead.
 func (*Money) Descriptor() ([]byte, []int) {
-	return file_cards_proto_rawDescGZIP(), []int{7}
+	return file_cards_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *Money) GetCurrency() string {
@@ -797,7 +844,7 @@ type LeaseRequest struct {
 
 func (x *LeaseRequest) Reset() {
 	*x = LeaseRequest{}
-	mi := &file_cards_proto_msgTypes[8]
+	mi := &file_cards_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -809,7 +856,7 @@ func (x *LeaseRequest) String() string {
 func (*LeaseRequest) ProtoMessage() {}
 
 func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_cards_proto_msgTypes[8]
+	mi := &file_cards_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -822,7 +869,7 @@ func (x *LeaseRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseRequest.ProtoReflect.Descriptor instead.
 func (*LeaseRequest) Descriptor() ([]byte, []int) {
-	return file_cards_proto_rawDescGZIP(), []int{8}
+	return file_cards_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *LeaseRequest) GetRequestId() uint64 {
@@ -875,7 +922,7 @@ type LeaseAnswer struct {
 
 func (x *LeaseAnswer) Reset() {
 	*x = LeaseAnswer{}
-	mi := &file_cards_proto_msgTypes[9]
+	mi := &file_cards_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -887,7 +934,7 @@ func (x *LeaseAnswer) String() string {
 func (*LeaseAnswer) ProtoMessage() {}
 
 func (x *LeaseAnswer) ProtoReflect() protoreflect.Message {
-	mi := &file_cards_proto_msgTypes[9]
+	mi := &file_cards_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -900,7 +947,7 @@ func (x *LeaseAnswer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaseAnswer.ProtoReflect.Descriptor instead.
 func (*LeaseAnswer) Descriptor() ([]byte, []int) {
-	return file_cards_proto_rawDescGZIP(), []int{9}
+	return file_cards_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *LeaseAnswer) GetRequestId() uint64 {
@@ -952,7 +999,7 @@ type Lease struct {
 
 func (x *Lease) Reset() {
 	*x = Lease{}
-	mi := &file_cards_proto_msgTypes[10]
+	mi := &file_cards_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -964,7 +1011,7 @@ func (x *Lease) String() string {
 func (*Lease) ProtoMessage() {}
 
 func (x *Lease) ProtoReflect() protoreflect.Message {
-	mi := &file_cards_proto_msgTypes[10]
+	mi := &file_cards_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -977,7 +1024,7 @@ func (x *Lease) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Lease.ProtoReflect.Descriptor instead.
 func (*Lease) Descriptor() ([]byte, []int) {
-	return file_cards_proto_rawDescGZIP(), []int{10}
+	return file_cards_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *Lease) GetId() []byte {
@@ -1051,7 +1098,9 @@ const file_cards_proto_rawDesc = "" +
 	"\x05as_of\x18\x02 \x01(\x04R\x04asOf\x12\x18\n" +
 	"\athrough\x18\x03 \x01(\x04R\athrough\x12(\n" +
 	"\x05marks\x18\x04 \x03(\v2\x12.stampd.v1.RowMarkR\x05marks\x12&\n" +
-	"\x04rows\x18\x05 \x03(\v2\x12.stampd.v1.CardRowR\x04rows\"1\n" +
+	"\x04rows\x18\x05 \x03(\v2\x12.stampd.v1.CardRowR\x04rows\"'\n" +
+	"\tRowsTaken\x12\x1a\n" +
+	"\bmessages\x18\x01 \x01(\x04R\bmessages\"1\n" +
 	"\aRowMark\x12\x14\n" +
 	"\x05epoch\x18\x01 \x01(\fR\x05epoch\x12\x10\n" +
 	"\x03seq\x18\x02 \x01(\x04R\x03seq\"P\n" +
@@ -1145,29 +1194,30 @@ func file_cards_proto_rawDescGZIP() []byte {
 }
 
 var file_cards_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cards_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_cards_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_cards_proto_goTypes = []any{
 	(LeaseRefusal)(0),       // 0: stampd.v1.LeaseRefusal
 	(*LoyaltyState)(nil),    // 1: stampd.v1.LoyaltyState
 	(*CardRows)(nil),        // 2: stampd.v1.CardRows
-	(*RowMark)(nil),         // 3: stampd.v1.RowMark
-	(*CardRow)(nil),         // 4: stampd.v1.CardRow
-	(*Programmes)(nil),      // 5: stampd.v1.Programmes
-	(*Programme)(nil),       // 6: stampd.v1.Programme
-	(*ProgrammeReward)(nil), // 7: stampd.v1.ProgrammeReward
-	(*Money)(nil),           // 8: stampd.v1.Money
-	(*LeaseRequest)(nil),    // 9: stampd.v1.LeaseRequest
-	(*LeaseAnswer)(nil),     // 10: stampd.v1.LeaseAnswer
-	(*Lease)(nil),           // 11: stampd.v1.Lease
+	(*RowsTaken)(nil),       // 3: stampd.v1.RowsTaken
+	(*RowMark)(nil),         // 4: stampd.v1.RowMark
+	(*CardRow)(nil),         // 5: stampd.v1.CardRow
+	(*Programmes)(nil),      // 6: stampd.v1.Programmes
+	(*Programme)(nil),       // 7: stampd.v1.Programme
+	(*ProgrammeReward)(nil), // 8: stampd.v1.ProgrammeReward
+	(*Money)(nil),           // 9: stampd.v1.Money
+	(*LeaseRequest)(nil),    // 10: stampd.v1.LeaseRequest
+	(*LeaseAnswer)(nil),     // 11: stampd.v1.LeaseAnswer
+	(*Lease)(nil),           // 12: stampd.v1.Lease
 }
 var file_cards_proto_depIdxs = []int32{
-	3,  // 0: stampd.v1.CardRows.marks:type_name -> stampd.v1.RowMark
-	4,  // 1: stampd.v1.CardRows.rows:type_name -> stampd.v1.CardRow
-	6,  // 2: stampd.v1.Programmes.programmes:type_name -> stampd.v1.Programme
-	7,  // 3: stampd.v1.Programme.rewards:type_name -> stampd.v1.ProgrammeReward
-	8,  // 4: stampd.v1.Programme.spend_per_stamp:type_name -> stampd.v1.Money
-	8,  // 5: stampd.v1.Programme.minimum_spend:type_name -> stampd.v1.Money
-	11, // 6: stampd.v1.LeaseAnswer.lease:type_name -> stampd.v1.Lease
+	4,  // 0: stampd.v1.CardRows.marks:type_name -> stampd.v1.RowMark
+	5,  // 1: stampd.v1.CardRows.rows:type_name -> stampd.v1.CardRow
+	7,  // 2: stampd.v1.Programmes.programmes:type_name -> stampd.v1.Programme
+	8,  // 3: stampd.v1.Programme.rewards:type_name -> stampd.v1.ProgrammeReward
+	9,  // 4: stampd.v1.Programme.spend_per_stamp:type_name -> stampd.v1.Money
+	9,  // 5: stampd.v1.Programme.minimum_spend:type_name -> stampd.v1.Money
+	12, // 6: stampd.v1.LeaseAnswer.lease:type_name -> stampd.v1.Lease
 	0,  // 7: stampd.v1.LeaseAnswer.refusal:type_name -> stampd.v1.LeaseRefusal
 	8,  // [8:8] is the sub-list for method output_type
 	8,  // [8:8] is the sub-list for method input_type
@@ -1181,14 +1231,14 @@ func file_cards_proto_init() {
 	if File_cards_proto != nil {
 		return
 	}
-	file_cards_proto_msgTypes[5].OneofWrappers = []any{}
+	file_cards_proto_msgTypes[6].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cards_proto_rawDesc), len(file_cards_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   11,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

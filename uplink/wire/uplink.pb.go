@@ -141,6 +141,7 @@ type ToBackend struct {
 	//	*ToBackend_Hello
 	//	*ToBackend_Batch
 	//	*ToBackend_LeaseRequest
+	//	*ToBackend_RowsTaken
 	Message       isToBackend_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -210,6 +211,15 @@ func (x *ToBackend) GetLeaseRequest() *LeaseRequest {
 	return nil
 }
 
+func (x *ToBackend) GetRowsTaken() *RowsTaken {
+	if x != nil {
+		if x, ok := x.Message.(*ToBackend_RowsTaken); ok {
+			return x.RowsTaken
+		}
+	}
+	return nil
+}
+
 type isToBackend_Message interface {
 	isToBackend_Message()
 }
@@ -229,11 +239,18 @@ type ToBackend_LeaseRequest struct {
 	LeaseRequest *LeaseRequest `protobuf:"bytes,3,opt,name=lease_request,json=leaseRequest,proto3,oneof"`
 }
 
+type ToBackend_RowsTaken struct {
+	// How many messages with cards are stored.
+	RowsTaken *RowsTaken `protobuf:"bytes,4,opt,name=rows_taken,json=rowsTaken,proto3,oneof"`
+}
+
 func (*ToBackend_Hello) isToBackend_Message() {}
 
 func (*ToBackend_Batch) isToBackend_Message() {}
 
 func (*ToBackend_LeaseRequest) isToBackend_Message() {}
+
+func (*ToBackend_RowsTaken) isToBackend_Message() {}
 
 // Hello opens a stream: who the terminal says it is, and what it has to send.
 type Hello struct {
@@ -1099,11 +1116,13 @@ var File_uplink_proto protoreflect.FileDescriptor
 
 const file_uplink_proto_rawDesc = "" +
 	"\n" +
-	"\fuplink.proto\x12\tstampd.v1\x1a\vcards.proto\x1a\vevent.proto\"\xaa\x01\n" +
+	"\fuplink.proto\x12\tstampd.v1\x1a\vcards.proto\x1a\vevent.proto\"\xe1\x01\n" +
 	"\tToBackend\x12(\n" +
 	"\x05hello\x18\x01 \x01(\v2\x10.stampd.v1.HelloH\x00R\x05hello\x12(\n" +
 	"\x05batch\x18\x02 \x01(\v2\x10.stampd.v1.BatchH\x00R\x05batch\x12>\n" +
-	"\rlease_request\x18\x03 \x01(\v2\x17.stampd.v1.LeaseRequestH\x00R\fleaseRequestB\t\n" +
+	"\rlease_request\x18\x03 \x01(\v2\x17.stampd.v1.LeaseRequestH\x00R\fleaseRequest\x125\n" +
+	"\n" +
+	"rows_taken\x18\x04 \x01(\v2\x14.stampd.v1.RowsTakenH\x00R\trowsTakenB\t\n" +
 	"\amessage\"\xa3\x02\n" +
 	"\x05Hello\x12\x1f\n" +
 	"\vterminal_id\x18\x01 \x01(\tR\n" +
@@ -1210,38 +1229,40 @@ var file_uplink_proto_goTypes = []any{
 	(*Ack)(nil),           // 12: stampd.v1.Ack
 	(*Reject)(nil),        // 13: stampd.v1.Reject
 	(*LeaseRequest)(nil),  // 14: stampd.v1.LeaseRequest
-	(*Clock)(nil),         // 15: stampd.v1.Clock
-	(*LoyaltyState)(nil),  // 16: stampd.v1.LoyaltyState
-	(*CardRows)(nil),      // 17: stampd.v1.CardRows
-	(*Programmes)(nil),    // 18: stampd.v1.Programmes
-	(*LeaseAnswer)(nil),   // 19: stampd.v1.LeaseAnswer
+	(*RowsTaken)(nil),     // 15: stampd.v1.RowsTaken
+	(*Clock)(nil),         // 16: stampd.v1.Clock
+	(*LoyaltyState)(nil),  // 17: stampd.v1.LoyaltyState
+	(*CardRows)(nil),      // 18: stampd.v1.CardRows
+	(*Programmes)(nil),    // 19: stampd.v1.Programmes
+	(*LeaseAnswer)(nil),   // 20: stampd.v1.LeaseAnswer
 }
 var file_uplink_proto_depIdxs = []int32{
 	3,  // 0: stampd.v1.ToBackend.hello:type_name -> stampd.v1.Hello
 	5,  // 1: stampd.v1.ToBackend.batch:type_name -> stampd.v1.Batch
 	14, // 2: stampd.v1.ToBackend.lease_request:type_name -> stampd.v1.LeaseRequest
-	4,  // 3: stampd.v1.Hello.lanes:type_name -> stampd.v1.LaneState
-	15, // 4: stampd.v1.Hello.clock:type_name -> stampd.v1.Clock
-	16, // 5: stampd.v1.Hello.loyalty:type_name -> stampd.v1.LoyaltyState
-	9,  // 6: stampd.v1.Hello.settings:type_name -> stampd.v1.SettingsState
-	0,  // 7: stampd.v1.LaneState.lane:type_name -> stampd.v1.Lane
-	6,  // 8: stampd.v1.Batch.lost:type_name -> stampd.v1.SeqRange
-	8,  // 9: stampd.v1.ToTerminal.welcome:type_name -> stampd.v1.Welcome
-	12, // 10: stampd.v1.ToTerminal.ack:type_name -> stampd.v1.Ack
-	17, // 11: stampd.v1.ToTerminal.card_rows:type_name -> stampd.v1.CardRows
-	18, // 12: stampd.v1.ToTerminal.programmes:type_name -> stampd.v1.Programmes
-	19, // 13: stampd.v1.ToTerminal.lease_answer:type_name -> stampd.v1.LeaseAnswer
-	10, // 14: stampd.v1.ToTerminal.settings:type_name -> stampd.v1.Settings
-	11, // 15: stampd.v1.Welcome.watermarks:type_name -> stampd.v1.Watermark
-	13, // 16: stampd.v1.Ack.rejects:type_name -> stampd.v1.Reject
-	1,  // 17: stampd.v1.Reject.reason:type_name -> stampd.v1.RejectReason
-	2,  // 18: stampd.v1.UplinkService.Stream:input_type -> stampd.v1.ToBackend
-	7,  // 19: stampd.v1.UplinkService.Stream:output_type -> stampd.v1.ToTerminal
-	19, // [19:20] is the sub-list for method output_type
-	18, // [18:19] is the sub-list for method input_type
-	18, // [18:18] is the sub-list for extension type_name
-	18, // [18:18] is the sub-list for extension extendee
-	0,  // [0:18] is the sub-list for field type_name
+	15, // 3: stampd.v1.ToBackend.rows_taken:type_name -> stampd.v1.RowsTaken
+	4,  // 4: stampd.v1.Hello.lanes:type_name -> stampd.v1.LaneState
+	16, // 5: stampd.v1.Hello.clock:type_name -> stampd.v1.Clock
+	17, // 6: stampd.v1.Hello.loyalty:type_name -> stampd.v1.LoyaltyState
+	9,  // 7: stampd.v1.Hello.settings:type_name -> stampd.v1.SettingsState
+	0,  // 8: stampd.v1.LaneState.lane:type_name -> stampd.v1.Lane
+	6,  // 9: stampd.v1.Batch.lost:type_name -> stampd.v1.SeqRange
+	8,  // 10: stampd.v1.ToTerminal.welcome:type_name -> stampd.v1.Welcome
+	12, // 11: stampd.v1.ToTerminal.ack:type_name -> stampd.v1.Ack
+	18, // 12: stampd.v1.ToTerminal.card_rows:type_name -> stampd.v1.CardRows
+	19, // 13: stampd.v1.ToTerminal.programmes:type_name -> stampd.v1.Programmes
+	20, // 14: stampd.v1.ToTerminal.lease_answer:type_name -> stampd.v1.LeaseAnswer
+	10, // 15: stampd.v1.ToTerminal.settings:type_name -> stampd.v1.Settings
+	11, // 16: stampd.v1.Welcome.watermarks:type_name -> stampd.v1.Watermark
+	13, // 17: stampd.v1.Ack.rejects:type_name -> stampd.v1.Reject
+	1,  // 18: stampd.v1.Reject.reason:type_name -> stampd.v1.RejectReason
+	2,  // 19: stampd.v1.UplinkService.Stream:input_type -> stampd.v1.ToBackend
+	7,  // 20: stampd.v1.UplinkService.Stream:output_type -> stampd.v1.ToTerminal
+	20, // [20:21] is the sub-list for method output_type
+	19, // [19:20] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_uplink_proto_init() }
@@ -1255,6 +1276,7 @@ func file_uplink_proto_init() {
 		(*ToBackend_Hello)(nil),
 		(*ToBackend_Batch)(nil),
 		(*ToBackend_LeaseRequest)(nil),
+		(*ToBackend_RowsTaken)(nil),
 	}
 	file_uplink_proto_msgTypes[3].OneofWrappers = []any{}
 	file_uplink_proto_msgTypes[5].OneofWrappers = []any{

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"runtime/debug"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -21,6 +22,8 @@ const (
 	maxAsked = 8
 	// finishWait is how long the last acks of a stream may take to be sent.
 	finishWait = time.Second
+	// rowsAhead is how many messages with rows a terminal is sent that it has not stored (RowsTaken).
+	rowsAhead = 4
 )
 
 // down sends a terminal its acks and, as the link takes it, what is new of cards, rules and leases. One goroutine sends;
@@ -32,6 +35,10 @@ type down struct {
 	answers chan *wire.LeaseAnswer
 	done    chan struct{} // closed when nothing more is sent
 	err     error         // why; read only after that
+
+	taken  atomic.Uint64 // messages with rows that the terminal has stored
+	stored chan struct{} // gets a token when that has changed
+	sent   uint64        // messages with rows that were sent
 
 	watch *cards.Watch
 	have  *wire.LoyaltyState
@@ -51,7 +58,7 @@ func (s *stream) lead(have *wire.LoyaltyState) {
 	}
 	s.down = &down{
 		stream: s, acks: make(chan *wire.ToTerminal), asked: make(chan struct{}, maxAsked),
-		answers: make(chan *wire.LeaseAnswer, maxAsked), done: make(chan struct{}),
+		answers: make(chan *wire.LeaseAnswer, maxAsked), done: make(chan struct{}), stored: make(chan struct{}, 1),
 		watch: s.cards.Watch(s.id), have: have, todo: todo{rules: true, leases: true},
 		tag: have.ProgrammesTag, lease: have.LeaseNumber,
 	}
@@ -98,7 +105,7 @@ func (d *down) run(ctx context.Context) {
 		if !d.step() {
 			return
 		}
-		if d.todo.any() {
+		if d.due() {
 			if !d.urgent() {
 				return
 			}
@@ -124,6 +131,7 @@ func (d *down) run(ctx context.Context) {
 			}
 		case <-echo:
 			echo, d.todo.rows = nil, true
+		case <-d.stored:
 		case <-d.watch.Leased():
 			d.todo.leases = true
 		case <-changed:
@@ -153,7 +161,20 @@ func (d *down) urgent() bool {
 	}
 }
 
-func (t todo) any() bool { return t.rows || t.rules || t.leases }
+// due reports whether there is something to send now.
+func (d *down) due() bool { return d.todo.rules || d.todo.leases || d.todo.rows && !d.full() }
+
+// full reports whether the terminal has as many rows to store as it may.
+func (d *down) full() bool { return d.sent >= d.taken.Load()+rowsAhead }
+
+// credit notes how many messages with rows the terminal has stored.
+func (d *down) credit(messages uint64) {
+	d.taken.Store(messages)
+	select {
+	case d.stored <- struct{}{}:
+	default:
+	}
+}
 
 // begin finds out where the terminal stands.
 func (d *down) begin() {
@@ -186,7 +207,7 @@ func (d *down) step() bool {
 	case d.todo.rows && d.feed == nil:
 		d.todo.rows = false // they come once the index has caught up
 		return true
-	case d.todo.rows:
+	case d.todo.rows && !d.full():
 		m, err := d.feed.Next()
 		if err != nil {
 			d.fail(err)
@@ -195,6 +216,7 @@ func (d *down) step() bool {
 		if d.todo.rows = m != nil; m == nil {
 			return true
 		}
+		d.sent++
 		return d.push(&wire.ToTerminal{Message: &wire.ToTerminal_CardRows{CardRows: m}})
 	}
 	return true

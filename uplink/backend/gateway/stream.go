@@ -233,6 +233,8 @@ func (s *stream) take(m *wire.ToBackend) error {
 	for ok := true; ok && refused == nil; {
 		if r := m.GetLeaseRequest(); r != nil && s.down != nil {
 			asked = append(asked, r)
+		} else if r := m.GetRowsTaken(); r != nil && s.down != nil {
+			s.down.credit(r.Messages)
 		} else {
 			var b eventlog.Batch
 			s.refine(m.GetBatch())
