@@ -73,6 +73,9 @@ func (a *agent) build() error {
 		return err
 	}
 	own := identity.ID{Terminal: cfg.Terminal.ID, Merchant: cfg.Terminal.Merchant}
+	if a.ledger, err = a.newLedger(); err != nil {
+		return errors.Join(err, a.queue.Close())
+	}
 	a.uplink = uplink.New(uplink.Options{
 		Queue:   a.queue,
 		Backend: cfg.Uplink.Backend,
@@ -82,6 +85,7 @@ func (a *agent) build() error {
 		Identity:           own,
 		AgentVersion:       a.version.Version,
 		Clock:              a.clock,
+		Cards:              a.ledger,
 		Window:             cfg.Uplink.Window,
 		BatchBytes:         int(cfg.Uplink.BatchSize),
 		BackoffMin:         cfg.Uplink.BackoffMin.Duration,
@@ -99,23 +103,6 @@ func (a *agent) build() error {
 		Log:                a.log.With().Str("part", "uplink").Logger(),
 	})
 	a.renewer = a.newRenewer(own)
-	a.ledger, err = ledger.New(ledger.Options{
-		Queue:      a.queue,
-		Guard:      a.guard,
-		Terminal:   cfg.Terminal.ID,
-		Programme:  cfg.Loyalty.programme(),
-		Refs:       a.memberKey(),
-		FormerRefs: a.formerMemberKeys(),
-		Region:     cfg.Loyalty.Region,
-		Limits:     a.paymentLimits(),
-		KeepBIN6:   cfg.Payments.KeepBIN6,
-		Clock:      a.clock,
-		Online:     a.uplink.Online,
-		Ask:        a.uplink.RequestLease,
-	})
-	if err != nil {
-		return errors.Join(err, a.queue.Close())
-	}
 	a.board = hal.Open(a.profile())
 	collecting := collectOptions(cfg)
 	collecting.Board, collecting.Clock, collecting.Guard, collecting.Sink = a.board, a.clock, a.guard, a.queue
