@@ -1,7 +1,7 @@
 // Command stampd-backend is the reference backend: it takes what terminals send, keeps it in a log, and lands it as
-// Parquet files. It also makes certificates, the tokens that terminals enrol with, and the list of who is kept out.
+// Parquet files. It also makes certificates, the tokens that terminals enrol with, the list of who is kept out, and merchants' rules.
 //
-// serve.go, ca.go, token.go and deny.go each have one subcommand; package uplink/backend is what serve runs.
+// serve.go, ca.go, token.go, deny.go and programme.go each have one subcommand; package uplink/backend is what serve runs.
 package main
 
 import (
@@ -31,6 +31,6 @@ lands it as Parquet files.
   stampd-backend ca issue ./ca --terminal t1 --merchant corner-cafe --out ./t1
   stampd-backend serve --dir ./data --cert ./server/server.pem --key ./server/server.key --ca ./server/ca.pem`,
 	}
-	root.AddCommand(newServeCommand(v), newCACommand(), newTokenCommand(), newDenyCommand(), cli.NewVersionCommand("stampd-backend", v))
+	root.AddCommand(newServeCommand(v), newCACommand(), newTokenCommand(), newDenyCommand(), newProgrammeCommand(), cli.NewVersionCommand("stampd-backend", v))
 	return cli.Prepare(root, v)
 }
