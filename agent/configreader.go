@@ -85,6 +85,7 @@ type reader struct {
 	data    []byte // without what was found wrong
 	entries []entry
 	types   map[string]reflect.Type
+	base    func() Config // what holds where the file says nothing
 	found   []*settingError
 }
 
@@ -99,11 +100,11 @@ func (r *reader) refuseNumbers() {
 	}
 }
 
-// decode reads what can be read over the defaults, and reports whether that is the whole file but for what was found
+// decode reads what can be read over base, and reports whether that is the whole file but for what was found
 // wrong.
 func (r *reader) decode(cfg *Config) (whole bool) {
 	for range len(r.entries) + 1 {
-		*cfg = defaultConfig()
+		*cfg = r.base()
 		err := toml.NewDecoder(bytes.NewReader(r.data)).DisallowUnknownFields().Decode(cfg)
 		var unknown *toml.StrictMissingError
 		var wrong *toml.DecodeError

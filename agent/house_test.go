@@ -17,6 +17,7 @@ var floors = map[string]int{
 	"agent/collect":   4,
 	"agent/localapi":  4,
 	"agent/readiness": 4,
+	"agent/settings":  4,
 
 	"loyalty/ledger":              3,
 	"uplink":                      3,
@@ -65,7 +66,7 @@ var floors = map[string]int{
 
 // doors are the imports within one floor.
 var doors = map[string][]string{
-	"agent":                       {"agent/collect", "agent/localapi", "agent/readiness"},
+	"agent":                       {"agent/collect", "agent/localapi", "agent/readiness", "agent/settings"},
 	"agent/localapi":              {"agent/collect", "agent/readiness"},
 	"hal":                         {"hal/at", "hal/cellular"},
 	"hal/haltest":                 {"hal"},

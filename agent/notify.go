@@ -8,17 +8,19 @@ import (
 
 // notify tells systemd that the agent is ready, and from then on that it is alive, as often as the unit's WatchdogSec
 // asks (sd_notify(3)). Alive means that the queue answers: a hung disk or a deadlock ends in a restart. The function
-// that it returns says that the agent is stopping. Without systemd nothing happens.
-func (a *agent) notify() (stop func()) {
+// that it returns says that the agent is stopping, unless it starts again. Without systemd nothing happens.
+func (a *agent) notify() (stop func(again bool)) {
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
 	every, err := daemon.SdWatchdogEnabled(false)
 	done := make(chan struct{})
 	if err == nil && every > 0 {
 		go a.keepWatchdog(every/2, done)
 	}
-	return func() {
+	return func(again bool) {
 		close(done)
-		_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+		if !again {
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+		}
 	}
 }
 

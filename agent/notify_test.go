@@ -29,7 +29,7 @@ func TestSystemdIsTold(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() { ended <- run(ctx, cfg, zerolog.Nop(), Version{Version: "test"}) }()
+	go func() { ended <- run(ctx, cfg, nil, zerolog.Nop(), Version{Version: "test"}) }()
 	for _, want := range []string{"READY=1", "WATCHDOG=1", "WATCHDOG=1", "STOPPING=1"} {
 		if want == "STOPPING=1" {
 			cancel()

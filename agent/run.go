@@ -12,6 +12,7 @@ import (
 
 	"github.com/stampd/stampd/agent/collect"
 	"github.com/stampd/stampd/agent/localapi"
+	"github.com/stampd/stampd/agent/settings"
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/hal"
 	"github.com/stampd/stampd/loyalty/ledger"
@@ -32,12 +33,16 @@ const (
 // trafficFile keeps what the uplink's days cost, beside the queue.
 const trafficFile = "traffic.json"
 
+// errSettings means that the agent has ended to be started again, with other settings.
+var errSettings = errors.New("settings have changed")
+
 // agent is everything that runs, in the order in which it is built.
 type agent struct {
 	cfg     Config
 	log     zerolog.Logger
 	version Version
 
+	settings  *settings.Store // what the backend has a say in; nil when it has none
 	clock     *hal.Clock
 	guard     *pci.Guard
 	queue     *buffer.Queue
@@ -52,9 +57,10 @@ type agent struct {
 
 // run builds the agent bottom-up, runs it until ctx ends, and stops it top-down. What is broken on the terminal (no
 // battery, no certificate, no network, a damaged or unwritable queue) is reported by the running agent; an error here
-// means that it can't run at all: another one does, its key can't be used, or its socket can't be made.
-func run(ctx context.Context, cfg Config, log zerolog.Logger, version Version) error {
-	a := &agent{cfg: cfg, log: log, version: version}
+// means that it can't run at all: another one does, its key can't be used, or its socket can't be made. It is [errSettings]
+// when the agent is to be started again.
+func run(ctx context.Context, cfg Config, store *settings.Store, log zerolog.Logger, version Version) error {
+	a := &agent{cfg: cfg, settings: store, log: log, version: version}
 	if err := a.build(); err != nil {
 		return err
 	}
@@ -99,6 +105,7 @@ func (a *agent) build() error {
 		TrafficFile:        filepath.Join(filepath.Dir(cfg.Queue.Path), trafficFile),
 		Proxy:              cfg.Uplink.Proxy,
 		ProxyCA:            cfg.Uplink.ProxyCA,
+		Settings:           a.uplinkSettings(),
 		Alarm:              a.audit,
 		Log:                a.log.With().Str("part", "uplink").Logger(),
 	})
@@ -155,18 +162,23 @@ func (a *agent) serve(ctx context.Context) error {
 	collector.Go(func() { a.watchClock(collecting) })
 	collector.Go(func() { a.watchLimits(collecting) })
 	collector.Go(func() { a.reportSetAside(collecting) })
+	collector.Go(func() { a.watchSettings(collecting) })
 	failed := make(chan error, 1)
 	go func() { failed <- a.api.Serve() }()
+	again := false
 	stopNotifying := a.notify()
-	defer stopNotifying()
+	defer func() { stopNotifying(again) }()
 
 	var err error
 	select {
+	case <-a.settings.Changed():
+		err = errSettings
 	case <-ctx.Done():
 	case err = <-failed:
 		err = fmt.Errorf("local API ended: %w", err)
 	}
-	a.log.Info().Msg("stampd is stopping")
+	again = errors.Is(err, errSettings) && ctx.Err() == nil
+	a.log.Info().Bool("again", again).Msg("stampd is stopping")
 
 	shutdown, cancel := context.WithTimeout(context.Background(), apiPatience)
 	defer cancel()
@@ -176,10 +188,12 @@ func (a *agent) serve(ctx context.Context) error {
 	readings := a.collector.Stats()
 	a.log.Info().Uint64("events", readings.Events).Uint64("refused", readings.Refused).Uint64("dropped", readings.Dropped).Msg("readings since the start")
 
-	flush, cancel := context.WithTimeout(context.Background(), flushPatience)
-	defer cancel()
-	if waiting, complete := a.uplink.Flush(flush); !complete {
-		a.log.Info().Uint64("waiting", waiting).Msg("what is still queued is kept for the next start")
+	if !again { // else the next start is at once, and the POS app waits for it
+		flush, cancel := context.WithTimeout(context.Background(), flushPatience)
+		defer cancel()
+		if waiting, complete := a.uplink.Flush(flush); !complete {
+			a.log.Info().Uint64("waiting", waiting).Msg("what is still queued is kept for the next start")
+		}
 	}
 	stopSending()
 	sender.Wait()

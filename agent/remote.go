@@ -1,0 +1,134 @@
+// What the backend may say of the settings, and what the agent runs with when it has.
+
+package main
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"github.com/pelletier/go-toml/v2/unstable"
+
+	"github.com/stampd/stampd/agent/settings"
+)
+
+// remoteSettings returns, for every "section.key" of [Config] and for every section, whether the backend may change it, or
+// anything in it.
+func remoteSettings() (keys, sections map[string]bool) {
+	keys, sections = map[string]bool{}, map[string]bool{}
+	for section := range reflect.TypeFor[Config]().Fields() {
+		name := section.Tag.Get("toml")
+		for setting := range section.Type.Fields() {
+			may := setting.Tag.Get("remote") == "yes"
+			keys[name+"."+setting.Tag.Get("toml")] = may
+			sections[name] = sections[name] || may
+		}
+	}
+	return keys, sections
+}
+
+// judge says which settings a text of the backend sets, and everything that is wrong with it: it is held to what a config
+// file is held to, on top of this one, and may change nothing but what the backend may change.
+func (f *configFile) judge(text string) (keys []string, faults []settings.Fault) {
+	_, keys, faults = f.over(text)
+	return keys, faults
+}
+
+// over returns the settings with those of the backend over them, and which these are. It must have passed [configFile.check].
+func (f *configFile) over(text string) (cfg Config, keys []string, faults []settings.Fault) {
+	r := reader{data: []byte(text), entries: findEntries([]byte(text)), types: settingTypes()}
+	// What has no wrong name is short: it can't keep the decoder busy.
+	if keys, faults = allowed(r.entries); len(faults) > 0 {
+		return f.Config, nil, faults
+	}
+	r.refuseNumbers()
+	r.base = f.Config.clone
+	r.decode(&cfg)
+	for _, e := range r.found {
+		faults = append(faults, faultOf(e.key))
+	}
+	if len(faults) == 0 && !f.Config.sameBut(cfg, keys) {
+		faults = append(faults, settings.Fault{Key: "toml", Reason: settings.Forbidden})
+	}
+	if len(faults) == 0 {
+		ck := checker{}
+		cfg.check(&ck)
+		_, err := time.LoadLocation(cfg.Uplink.TimeZone)
+		ck.that(err == nil || cfg.Uplink.TimeZone == f.Uplink.TimeZone, "uplink.time_zone", "no such zone on this machine")
+		_, err = time.LoadLocation(cfg.Loyalty.TimeZone)
+		ck.that(err == nil || cfg.Loyalty.TimeZone == f.Loyalty.TimeZone, "loyalty.time_zone", "no such zone on this machine")
+		for _, e := range ck.found {
+			faults = append(faults, faultOf(e.key))
+		}
+	}
+	if len(faults) > 0 {
+		return f.Config, nil, slices.Compact(faults)
+	}
+	return cfg, keys, nil
+}
+
+// allowed returns the settings that entries set, or why some of them may not be there.
+func allowed(entries []entry) (keys []string, faults []settings.Fault) {
+	known, sections := remoteSettings()
+	seen := map[string]bool{}
+	for _, e := range entries {
+		may, there := known[e.key]
+		if e.kind == unstable.Invalid {
+			may, there = sections[e.key]
+		}
+		fault := settings.Fault{Key: e.key}
+		switch {
+		case !there:
+			fault = settings.Fault{Key: "other", Reason: settings.Unknown} // the name may be anything
+		case !may:
+			fault.Reason = settings.Forbidden
+		case seen[e.key]:
+			fault.Reason = settings.Malformed
+		default:
+			if e.kind != unstable.Invalid {
+				keys = append(keys, e.key)
+			}
+			seen[e.key] = true
+			continue
+		}
+		if !slices.Contains(faults, fault) {
+			faults = append(faults, fault)
+		}
+	}
+	return keys, faults
+}
+
+// faultOf returns what is wrong with the value of a setting, or with the text when it is about none.
+func faultOf(key string) settings.Fault {
+	if _, there := settingTypes()[key]; there {
+		return settings.Fault{Key: key, Reason: settings.Invalid}
+	}
+	return settings.Fault{Key: "toml", Reason: settings.Malformed}
+}
+
+// clone returns a copy of the settings that shares no list with them.
+func (c Config) clone() Config {
+	for _, section := range reflect.ValueOf(&c).Elem().Fields() {
+		for _, v := range section.Fields() {
+			if v.Kind() == reflect.Slice {
+				v.Set(reflect.AppendSlice(reflect.MakeSlice(v.Type(), 0, v.Len()), v))
+			}
+		}
+	}
+	return c
+}
+
+// sameBut reports whether two settings differ in none but those of keys. It does not trust the reader that has named them.
+func (c Config) sameBut(other Config, keys []string) bool {
+	others := reflect.ValueOf(other)
+	for section, values := range reflect.ValueOf(c).Fields() {
+		for setting, v := range values.Fields() {
+			key := section.Tag.Get("toml") + "." + setting.Tag.Get("toml")
+			theirs := others.FieldByIndex(section.Index).FieldByIndex(setting.Index)
+			if !slices.Contains(keys, key) && !reflect.DeepEqual(v.Interface(), theirs.Interface()) {
+				return false
+			}
+		}
+	}
+	return true
+}
