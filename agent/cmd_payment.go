@@ -13,11 +13,16 @@ import (
 
 func newPaymentCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "payment",
-		Short:   "Record a payment",
-		Example: "  stampd payment record --key order-17/auth --kind authorised --amount 12.50 --currency EUR",
+		Use:   "payment",
+		Short: "Record a payment",
+		Example: `  stampd payment record --key order-17/auth --kind authorised --amount 12.50 --currency EUR
+  stampd payment refund --key order-17/refund --original-key order-17/auth --amount 3 --currency EUR`,
 	}
-	cmd.AddCommand(newPaymentRecordCommand())
+	cmd.AddCommand(
+		newPaymentRecordCommand(),
+		newPaymentUndoCommand("void", "Record that a payment was taken back before it was settled", wire.PaymentKind_PAYMENT_KIND_VOIDED),
+		newPaymentUndoCommand("refund", "Record that money of a payment was given back", wire.PaymentKind_PAYMENT_KIND_REFUNDED),
+	)
 	return cmd
 }
 
@@ -39,31 +44,59 @@ Amounts are decimal numbers in the currency's own decimals: 12.50 EUR, 1250 JPY,
 	}
 	addClientFlags(cmd)
 	f := addPaymentFlags(cmd)
+	cmd.Flags().Var(f.kind, "kind", "what happened: "+cli.OrList(f.kind.Names())+" (required)")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		if err := cli.Require(cmd, "key", "kind", "amount", "currency"); err != nil {
-			return err
-		}
-		payment, err := f.payment(cmd)
-		if err != nil {
-			return err
-		}
-		ctx, cancel, c, err := newClient(cmd, answerTimeout)
-		if err != nil {
-			return err
-		}
-		defer cancel()
-		res, err := ask(ctx, c, callRecordPayment, &wire.RecordPaymentRequest{Payment: payment})
-		if err != nil {
-			return err
-		}
-		if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
-			return printJSON(cmd.OutOrStdout(), res)
-		}
-		printRecorded(cmd.OutOrStdout(), res.GetSeq(), res.GetDuplicate())
-		printFound(cmd.OutOrStdout(), res)
-		return nil
+		return recordPayment(cmd, f, "key", "kind", "amount", "currency")
 	}
 	return cmd
+}
+
+// newPaymentUndoCommand returns a command for the steps that undo another one.
+func newPaymentUndoCommand(name, short string, kind wire.PaymentKind) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   name,
+		Short: short,
+		Long: short + `. The step that it undoes is
+named by its key. What does not fit with what the terminal knows of the payment is
+recorded all the same, and told.`,
+		Example: fmt.Sprintf("  stampd payment %s --key order-17/%[1]s --original-key order-17/auth --amount 12.50 --currency EUR", name),
+	}
+	addClientFlags(cmd)
+	f := addPaymentFlags(cmd)
+	f.kind.value = kind.Number()
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		return recordPayment(cmd, f, "key", "original-key", "amount", "currency")
+	}
+	return cmd
+}
+
+// recordPayment records what the flags say, of which some must be given.
+func recordPayment(cmd *cobra.Command, f *paymentFlags, required ...string) error {
+	if err := cli.Require(cmd, required...); err != nil {
+		return err
+	}
+	if err := readPrivate(cmd); err != nil {
+		return err
+	}
+	payment, err := f.payment(cmd)
+	if err != nil {
+		return err
+	}
+	ctx, cancel, c, err := newClient(cmd, answerTimeout)
+	if err != nil {
+		return err
+	}
+	defer cancel()
+	res, err := ask(ctx, c, callRecordPayment, &wire.RecordPaymentRequest{Payment: payment})
+	if err != nil {
+		return err
+	}
+	if asJSON, _ := cmd.Flags().GetBool("json"); asJSON {
+		return printJSON(cmd.OutOrStdout(), res)
+	}
+	printRecorded(cmd.OutOrStdout(), res.GetSeq(), res.GetDuplicate())
+	printFound(cmd.OutOrStdout(), res)
+	return nil
 }
 
 // printFound says what the terminal found in a payment: nothing, most of the time.
@@ -98,7 +131,6 @@ func addPaymentFlags(cmd *cobra.Command) *paymentFlags {
 	flags := cmd.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.text.IdempotencyKey, "key", "", "your name for this step, unique on this terminal (required)")
-	flags.Var(f.kind, "kind", "what happened: "+cli.OrList(f.kind.Names())+" (required)")
 	flags.String("amount", "", "total, tip and surcharge included (required)")
 	flags.StringVar(&f.text.Currency, "currency", "", "ISO 4217 code, such as EUR (required)")
 	flags.Var(f.authMode, "auth-mode", "who decided: "+cli.OrList(f.authMode.Names()))
@@ -121,8 +153,8 @@ func addPaymentFlags(cmd *cobra.Command) *paymentFlags {
 	flags.StringVar(&f.card.Last4, "card-last4", "", "last four digits of the card's number")
 	flags.StringVar(&f.card.Bin6, "card-bin6", "", "first six digits of the card's number, where the agent's settings let them be kept")
 	flags.Var(f.funding, "card-funding", "whose money the card spends: "+cli.OrList(f.funding.Names()))
-	flags.StringVar(&f.card.Par, "card-par", "", "Payment Account Reference")
-	flags.StringVar(&f.card.Token, "card-token", "", "the acquirer's token for the card")
+	addPrivateFlag(flags, &f.card.Par, "card-par", "Payment Account Reference")
+	addPrivateFlag(flags, &f.card.Token, "card-token", "the acquirer's token for the card")
 	return f
 }
 

@@ -18,7 +18,7 @@ func newStampCommand() *cobra.Command {
 		Example: `  stampd stamp give --key order-17/stamp --phone +4915112345678
   stampd card show --phone +4915112345678`,
 	}
-	cmd.AddCommand(newStampGiveCommand(), newCardShowCommand())
+	cmd.AddCommand(newStampGiveCommand())
 	return cmd
 }
 
@@ -35,8 +35,7 @@ same answer and no second stamp; with another request it is refused.`,
 	addClientFlags(cmd)
 	var req wire.AwardStampsRequest
 	cmd.Flags().StringVar(&req.IdempotencyKey, "key", "", "your name for this award, unique on this terminal (required)")
-	phone := addPhoneFlag(cmd)
-	addPaymentCardFlags(cmd, &req.Par, &req.Token)
+	addMemberFlags(cmd, &req.Phone, &req.Par, &req.Token)
 	stamps := cmd.Flags().Int32("stamps", 0, "stamps to give (default: what the programme gives for the purchase, or 1)")
 	spend := cmd.Flags().String("spend", "", "what the purchase came to, before tax and tip, such as 12.50; with --currency")
 	cmd.Flags().StringVar(&req.SpendCurrency, "currency", "", "currency of --spend, such as EUR")
@@ -45,7 +44,7 @@ same answer and no second stamp; with another request it is refused.`,
 	cmd.Flags().StringVar(&req.OperatorRef, "operator", "", "who works the terminal, by a number or a word, no name")
 	cmd.Flags().StringVar(&req.OrderRef, "order-ref", "", "the shop's order number")
 	cmd.Flags().StringVar(&req.PaymentKey, "payment-key", "", "the key of the payment that earned it")
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+	cmd.RunE = func(cmd *cobra.Command, _ []string) (err error) {
 		if err := requireMember(cmd, "key"); err != nil {
 			return err
 		}
@@ -80,8 +79,21 @@ same answer and no second stamp; with another request it is refused.`,
 	return cmd
 }
 
-// phoneUsage is what the flag of a member's phone takes.
-const phoneUsage = "the member's phone number, + and country code first, or as it is dialled in loyalty.region"
+// readSpend reads what a purchase came to; nothing is unknown.
+func readSpend(amount, currency string) (*int64, error) {
+	if amount == "" {
+		return nil, nil
+	}
+	decimals, known := loyalty.Exponent(currency)
+	if !known {
+		return nil, &cli.UsageError{Problem: "--currency is not an ISO 4217 code", Remedy: "give three capital letters, such as EUR"}
+	}
+	v, err := parseAmount(amount, decimals)
+	if err != nil {
+		return nil, &cli.UsageError{Problem: fmt.Sprintf("cannot read --spend: %v", err), Remedy: "such as --spend " + exampleAmount(decimals)}
+	}
+	return &v, nil
+}
 
 // printRecorded says where a payment or a stamp is stored.
 func printRecorded(w io.Writer, seq uint64, duplicate bool) {

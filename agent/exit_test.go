@@ -138,8 +138,8 @@ func TestEveryFieldHasItsFlag(t *testing.T) {
 	table := fieldFlags()
 	root := newRootCommand()
 	for command, m := range map[string]proto.Message{
-		"payment record": &wire.RecordPaymentRequest{}, "stamp award": &wire.AwardStampsRequest{},
-		"stamp show": &wire.GetCardRequest{}, "flush": &wire.FlushRequest{},
+		"payment record": &wire.RecordPaymentRequest{}, "stamp give": &wire.AwardStampsRequest{},
+		"card show": &wire.GetCardRequest{}, "flush": &wire.FlushRequest{},
 	} {
 		cmd, _, err := root.Find(strings.Fields(command))
 		if err != nil {

@@ -37,6 +37,7 @@ the backend.
 		newReadinessCommand(),
 		newPaymentCommand(),
 		newStampCommand(),
+		newCardCommand(),
 		newFlushCommand(),
 		newQueueCommand(),
 		cli.NewVersionCommand("stampd", v),

@@ -14,7 +14,9 @@ import (
 func TestStay(t *testing.T) {
 	const hour = int64(time.Hour / time.Millisecond)
 	const at = int64(1_777_000_000_000)
-	clock := func(wall int64, c wire.ClockConfidence) *wire.Clock { return &wire.Clock{WallUnixMs: &wall, Confidence: c} }
+	clock := func(wall int64, c wire.ClockConfidence) *wire.Clock {
+		return &wire.Clock{WallUnixMs: &wall, Confidence: c}
+	}
 	set, unset := wire.ClockConfidence_CLOCK_CONFIDENCE_NTP, wire.ClockConfidence_CLOCK_CONFIDENCE_UNSET
 	payment := func(kind wire.PaymentKind, c wire.ClockConfidence) *wire.QueueRecord {
 		payload, err := proto.Marshal(&wire.Event{Clock: clock(at, c), Body: &wire.Event_Payment{Payment: &wire.Payment{Kind: kind}}})
