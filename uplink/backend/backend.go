@@ -22,6 +22,7 @@ import (
 	"github.com/stampd/stampd/uplink/backend/gateway"
 	"github.com/stampd/stampd/uplink/backend/land"
 	"github.com/stampd/stampd/uplink/backend/programme"
+	"github.com/stampd/stampd/uplink/backend/settings"
 )
 
 // How long each part may take to stop; the process is to end within 5 s.
@@ -65,6 +66,7 @@ type Backend struct {
 	lander   *land.Runner
 	deny     *deny.List
 	rules    *programme.Store
+	settings *settings.Store
 	cards    *cards.Index
 	enrol    *enrolment // nil when nobody is enrolled
 	gateway  *gateway.Gateway
@@ -108,8 +110,11 @@ func Open(o Options) (_ *Backend, err error) {
 	if err := b.openCards(o); err != nil {
 		return nil, err
 	}
+	if b.settings, err = settings.Open(SettingsDir(o.Dir)); err != nil {
+		return nil, folderProblem(err, o.Dir, "--dir")
+	}
 	b.gateway = gateway.New(gateway.Options{
-		Log: b.log, Name: o.Name, Logger: gatewayLog, Deny: b.deny, Cards: b.cards, Programmes: b.rules, EchoAfter: o.EchoAfter,
+		Log: b.log, Name: o.Name, Logger: gatewayLog, Deny: b.deny, Cards: b.cards, Programmes: b.rules, Settings: b.settings, EchoAfter: o.EchoAfter,
 	})
 	b.server = gateway.NewServer(b.gateway, gateway.NewCredentials(cfg, gatewayLog))
 	quiet := net.ListenConfig{KeepAlive: -1} // gRPC probes terminals that say nothing; TCP would do so every 15 s, and they pay for it
@@ -125,6 +130,9 @@ func Open(o Options) (_ *Backend, err error) {
 	}
 	return b, nil
 }
+
+// SettingsDir returns the folder of the terminals' settings of a backend whose log is in dir.
+func SettingsDir(dir string) string { return filepath.Join(dir, "settings") }
 
 // DenyDir returns the folder of the deny list of a backend whose log is in dir.
 func DenyDir(dir string) string { return filepath.Join(dir, "deny") }
@@ -142,6 +150,7 @@ func (b *Backend) Run(ctx context.Context) error {
 	landed := make(chan error, 1)
 	go func() { landed <- b.lander.Run(landing) }()
 	go b.deny.Watch(landing, b.logger)
+	go b.settings.Watch(landing)
 	folded := b.fold(landing)
 	served := make(chan error, 1)
 	go func() { served <- b.server.Serve(b.listener) }()

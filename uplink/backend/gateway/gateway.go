@@ -15,6 +15,7 @@ import (
 	"github.com/stampd/stampd/uplink/backend/deny"
 	"github.com/stampd/stampd/uplink/backend/eventlog"
 	"github.com/stampd/stampd/uplink/backend/programme"
+	"github.com/stampd/stampd/uplink/backend/settings"
 	"github.com/stampd/stampd/uplink/identity"
 	"github.com/stampd/stampd/uplink/wire"
 )
@@ -29,6 +30,7 @@ type Options struct {
 
 	Cards      *cards.Index     // what is sent down; nil: nothing is
 	Programmes *programme.Store // the same; not nil unless Cards is
+	Settings   *settings.Store  // what is sent down of terminals' settings; nil: nothing is
 	EchoAfter  time.Duration    // how long a terminal waits for the rows of cards that it alone has changed; 1 min when 0
 }
 
@@ -44,6 +46,7 @@ type Gateway struct {
 
 	cards      *cards.Index
 	programmes *programme.Store
+	settings   *settings.Store
 	echoAfter  time.Duration
 
 	mu       sync.Mutex                    // guards streams
@@ -60,7 +63,7 @@ func New(o Options) *Gateway {
 		logger: o.Logger,
 		deny:   o.Deny,
 		now:    o.Now,
-		cards:  o.Cards, programmes: o.Programmes, echoAfter: o.EchoAfter,
+		cards:  o.Cards, programmes: o.Programmes, settings: o.Settings, echoAfter: o.EchoAfter,
 		streams:  map[identity.ID]chan struct{}{},
 		stopping: make(chan struct{}),
 	}

@@ -43,6 +43,7 @@ type stream struct {
 	alarmed  bool                   // a chain that differs was logged
 	stored   int                    // new records
 	down     *down                  // nil for a terminal that takes no cards
+	has      *wire.SettingsState    // what it has by now; nil for a terminal that takes no settings
 
 	boot     *eventlog.BootClock // the terminal's clock since boot; nil when it told nothing of it
 	greeted  time.Time           // when Hello came
@@ -164,7 +165,7 @@ func (s *stream) hello() (*wire.Hello, error) {
 		if err != nil {
 			return nil, status.Error(codes.InvalidArgument, "Hello: "+err.Error())
 		}
-		s.lanes, s.version = lanes, hello.AgentVersion
+		s.lanes, s.version, s.has = lanes, hello.AgentVersion, hello.Settings
 		s.unpack, s.told = make([]packing.Unpacker, len(lanes)), make([]told, len(lanes))
 		s.greet(hello, s.now())
 		return hello, nil
@@ -200,10 +201,18 @@ func (s *stream) welcome(hello *wire.Hello) error {
 
 // serve stores batches and acknowledges them until the stream is to end, and returns what the terminal is told.
 func (s *stream) serve(changed, replaced <-chan struct{}, expired <-chan time.Time) (err error) {
+	settings, err := s.sendSettings()
+	if err != nil {
+		return err
+	}
 	for {
 		select {
 		case <-changed:
 			if changed, err = s.allowed(); err != nil {
+				return err
+			}
+		case <-settings:
+			if settings, err = s.sendSettings(); err != nil {
 				return err
 			}
 		case <-s.stopping:
