@@ -1,7 +1,8 @@
 // Command stampd-backend is the reference backend: it takes what terminals send, keeps it in a log, and lands it as
-// Parquet files. It also makes certificates, the tokens that terminals enrol with, the list of who is kept out, and merchants' rules.
+// Parquet files. It also makes certificates, the tokens that terminals enrol with, the list of who is kept out, merchants' rules,
+// and what terminals get of settings.
 //
-// serve.go, ca.go, token.go, deny.go and programme.go each have one subcommand; package uplink/backend is what serve runs.
+// serve.go, ca.go, token.go, deny.go, programme.go and settings.go each have one subcommand; package uplink/backend is what serve runs.
 package main
 
 import (
@@ -31,6 +32,6 @@ lands it as Parquet files.
   stampd-backend ca issue ./ca --terminal t1 --merchant corner-cafe --out ./t1
   stampd-backend serve --dir ./data --cert ./server/server.pem --key ./server/server.key --ca ./server/ca.pem`,
 	}
-	root.AddCommand(newServeCommand(v), newCACommand(), newTokenCommand(), newDenyCommand(), newProgrammeCommand(), cli.NewVersionCommand("stampd-backend", v))
+	root.AddCommand(newServeCommand(v), newCACommand(), newTokenCommand(), newDenyCommand(), newProgrammeCommand(), newSettingsCommand(), cli.NewVersionCommand("stampd-backend", v))
 	return cli.Prepare(root, v)
 }
