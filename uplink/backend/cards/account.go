@@ -12,6 +12,7 @@ import (
 // Limits of an account, which no member comes near: what a terminal says must not make others slow.
 const (
 	maxProgrammes = 16   // of which an account has a row; entries for more change nothing
+	maxGroup      = 256  // accounts that are one member's; a merge that makes it more changes nothing
 	maxOpen       = 4096 // entries of a row; the older half is closed then, and can't be voided by its key any more
 )
 

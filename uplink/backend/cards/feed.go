@@ -136,12 +136,12 @@ func (f *Feed) chunk(tx *bolt.Tx, c *closing) (*wire.CardRows, error) {
 			m.Through = f.from - 1
 			return m, nil
 		}
+		for _, r := range rows {
+			sent[loyalty.Ref(r.Ref)] = true
+		}
 		if bytes > mostBytes {
 			f.index.Logger.Error().Stringer("terminal", f.id).Int("bytes", bytes).Msg("cards of one member are too many to be sent")
 			continue
-		}
-		for _, r := range rows {
-			sent[loyalty.Ref(r.Ref)] = true
 		}
 		m.Rows = append(m.Rows, rows...)
 		size += bytes

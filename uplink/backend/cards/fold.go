@@ -51,6 +51,9 @@ func (m *merchant) apply(l *line) error {
 		programme = l.entry.Programme
 	}
 	m.last = l.offset
+	if b, ok := l.entry.Body.(loyalty.Merge); ok && m.crowd(l.entry.Account, b.Other) {
+		return m.err
+	}
 	for _, ref := range l.entry.Rows() {
 		a := m.get(ref)
 		if m.err != nil {
@@ -72,10 +75,34 @@ func (m *merchant) apply(l *line) error {
 	return nil
 }
 
+// crowd reports whether two accounts, with those that they were merged with, are too many to be one member's.
+func (m *merchant) crowd(a, b loyalty.Ref) bool {
+	seen, queue := map[loyalty.Ref]bool{a: true, b: true}, []loyalty.Ref{a, b}
+	visit := func(r loyalty.Ref) {
+		if !seen[r] {
+			seen[r], queue = true, append(queue, r)
+		}
+	}
+	for ; len(queue) > 0 && len(seen) <= maxGroup; queue = queue[1:] {
+		row := m.row(m.get(queue[0]), "")
+		if row == nil {
+			continue
+		}
+		for i := range row.Open {
+			if o, ok := row.Open[i].Body.(loyalty.Merge); ok {
+				visit(row.Open[i].Account)
+				visit(o.Other)
+			}
+		}
+	}
+	return len(seen) > maxGroup
+}
+
 // finish forgets who is to be forgotten, and writes what changed.
 func (m *merchant) finish() error {
+	looked := map[loyalty.Ref]bool{}
 	for _, a := range m.touched() {
-		if !m.bound(a) {
+		if looked[a.ref] || !m.bound(a) {
 			continue
 		}
 		group, err := loyalty.Close(a.ref, m.load(""), loyalty.Keep{})
@@ -83,8 +110,8 @@ func (m *merchant) finish() error {
 			return err
 		}
 		for ref, row := range group {
-			if !row.Erased {
-				break
+			if looked[ref] = true; !row.Erased {
+				continue
 			}
 			if err := m.shred(m.get(ref)); err != nil {
 				return err
