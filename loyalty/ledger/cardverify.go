@@ -27,7 +27,9 @@ func isCardsRow(key, row []byte) (known, ok bool) {
 	case opCounts:
 		return true, len(key) == 1 && len(row)%countedSize == 0
 	case opTombstone:
-		return true, len(key) == 1+len(loyalty.Tombstone{}) && len(row) == 0
+		return true, len(key) == 1+len(loyalty.Tombstone{}) && (len(row) == 0 || len(row) == tombstoneSize)
+	case opAwaited:
+		return true, len(key) > 2 && len(row) == 0
 	case opLeases:
 		_, err := parseLeases(row, loyalty.Ref{}, "")
 		return true, len(key) == 1+accountSize && err == nil
@@ -117,8 +119,14 @@ func (v *rowVerifier) records() {
 // missing returns what is wrong with the row that an entry belongs to, or "". A row that the backend made may have the entry
 // in its sums.
 func (v *rowVerifier) missing(e loyalty.Entry, ref loyalty.Ref) string {
-	if v.has(buffer.Keys, tombstoneKey(ref)) || v.has(buffer.Keys, tombstoneKey(e.Account)) {
-		return ""
+	other := e.Account
+	if m, ok := e.Body.(loyalty.Merge); ok {
+		other = m.Other
+	}
+	for _, name := range []loyalty.Ref{ref, e.Account, other} {
+		if v.has(buffer.Keys, tombstoneKey(name)) {
+			return ""
+		}
 	}
 	key := cardKey(e.Programme, ref)
 	for k, value := range v.file.Rows(buffer.Cards, key) {

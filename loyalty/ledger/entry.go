@@ -82,25 +82,46 @@ func (b *book) record(e loyalty.Entry, m named, more func(*wire.Stamp)) (pci.Cle
 // append stores the record of an entry and puts the entry into its rows.
 func (b *book) append(e loyalty.Entry, record pci.Clean) (loyalty.Entry, error) {
 	e.ID = loyalty.EntryID{Terminal: b.l.Terminal, Epoch: b.tx.Epoch(), Seq: b.tx.Append(record)}
-	row, err := b.stored(e.Account)
-	if err != nil {
-		return e, err
-	}
 	kept := e
-	if !awaits(row, e) {
+	if !b.awaited(e) {
 		kept.Key = "" // it has a number here
 	}
 	return e, b.apply(kept)
 }
 
-// awaits reports whether an entry of the row names e by its key, which came first.
-func awaits(row loyalty.Row, e loyalty.Entry) bool {
-	for i := range row.Open {
-		if t := targetOf(row.Open[i].Body); t.Key != "" && t.Key == e.Key && t.ID.Terminal == e.ID.Terminal {
-			return true
-		}
+// opAwaited is the rows of keys by which an entry names one that was not there yet. The value reaches the disk.
+const opAwaited operation = 'W'
+
+// awaitedKey is the kind of the entry that is waited for, and its key.
+func awaitedKey(kind loyalty.Kind, key string) []byte {
+	return append([]byte{byte(opAwaited), byte(kind)}, key...)
+}
+
+// awaited reports whether another entry names e by its key, and came first; and notes it when e names one so.
+func (b *book) awaited(e loyalty.Entry) bool {
+	if t := targetOf(e.Body); t.Key != "" && t.ID.Terminal == b.l.Terminal {
+		b.tx.Put(buffer.Keys, awaitedKey(kindOfTarget(e.Body), t.Key), []byte{})
 	}
-	return false
+	if e.Key == "" {
+		return false
+	}
+	name := awaitedKey(e.Body.Kind(), e.Key)
+	if b.rows.Get(buffer.Keys, name) == nil {
+		return false
+	}
+	b.tx.Delete(buffer.Keys, name)
+	return true
+}
+
+// kindOfTarget returns of which kind the entry is that another one undoes.
+func kindOfTarget(b loyalty.Body) loyalty.Kind {
+	switch b.Kind() {
+	case loyalty.KindStampVoid:
+		return loyalty.KindStamp
+	case loyalty.KindRelease:
+		return loyalty.KindHold
+	}
+	return loyalty.KindRedeem
 }
 
 // targetOf returns the entry that another one is about.

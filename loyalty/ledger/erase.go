@@ -59,25 +59,47 @@ func (l *Ledger) EraseMember(ctx context.Context, req *wire.EraseMemberRequest) 
 		for _, n := range append(w.phone, f.former...) {
 			refs = append(refs, n.ref)
 		}
-		b.forgetAll(refs, traces)
+		if refs, err = b.onlyErased(refs); err != nil {
+			return e, err
+		}
+		b.forgetAll(refs, e, traces)
 		return e, nil
 	})
 }
 
-// forgetAll removes what there is of accounts, and leaves tombstones.
-func (b *book) forgetAll(refs []loyalty.Ref, t traces) {
+// onlyErased returns those accounts that were erased. One that was merged with another by a later entry, as entries are ordered, is
+// not erased with it.
+func (b *book) onlyErased(refs []loyalty.Ref) (erased []loyalty.Ref, err error) {
+	for _, ref := range refs {
+		if ref == (loyalty.Ref{}) {
+			continue
+		}
+		r, err := b.read(ref)
+		if err != nil {
+			return nil, err
+		}
+		if r.Account.Erased {
+			erased = append(erased, ref)
+		}
+	}
+	return erased, nil
+}
+
+// forgetAll removes what there is of accounts, and leaves tombstones. by is the entry that erased them, none when it was another
+// terminal's.
+func (b *book) forgetAll(refs []loyalty.Ref, by loyalty.Entry, t traces) {
 	gone := map[loyalty.Ref]bool{}
 	for _, ref := range refs {
 		if ref == (loyalty.Ref{}) || gone[ref] {
 			continue
 		}
 		gone[ref] = true
-		b.tx.Put(buffer.Keys, tombstoneKey(ref), []byte{})
+		b.tx.Put(buffer.Keys, tombstoneKey(ref), tombstoneRow(ref, by))
 		b.tx.Delete(buffer.Cards, cardKey(b.ID, ref))
 		b.tx.Delete(buffer.Keys, leasesKey(ref))
 	}
 	for _, key := range t.cards {
-		b.tx.Delete(buffer.Cards, key)
+		b.unname(key, gone)
 	}
 	for _, key := range t.entries {
 		b.tx.Delete(buffer.Entries, key)
@@ -89,6 +111,31 @@ func (b *book) forgetAll(refs []loyalty.Ref, t traces) {
 			b.tx.Keep(buffer.Keys, key, row)
 		}
 	}
+}
+
+// unname takes the names of accounts that are gone out of another row. A payment card that stood for one stands for a
+// tombstone, which is nobody: who links it next is pending as before.
+func (b *book) unname(key []byte, gone map[loyalty.Ref]bool) {
+	_, ref, ok := parseCardKey(key)
+	value := b.tx.Get(buffer.Cards, key)
+	if !ok || gone[ref] || len(value) <= sumRowSize {
+		return
+	}
+	row, err := loyalty.DecodeRow(value, ref)
+	if err != nil {
+		return
+	}
+	row.Members = slices.DeleteFunc(row.Members, func(m loyalty.Ref) bool { return gone[m] })
+	row.Open = slices.DeleteFunc(row.Open, func(e loyalty.Entry) bool {
+		m, merge := e.Body.(loyalty.Merge)
+		return merge && (gone[e.Account] || gone[m.Other]) // it counts for nothing
+	})
+	for i := range row.Open {
+		if e := &row.Open[i]; gone[e.Account] {
+			e.Account = loyalty.Ref(loyalty.TombstoneOf(e.Account))
+		}
+	}
+	b.tx.Put(buffer.Cards, key, row.Append(nil, ref))
 }
 
 // traces are the keys of rows that name an account beside its own.

@@ -121,7 +121,7 @@ func (b *book) owner(names []named) (loyalty.Ref, error) {
 		if err != nil {
 			return loyalty.Ref{}, err
 		}
-		if to := row.CardLink(c.ref).Account; to != (loyalty.Ref{}) {
+		if to := b.ownerIn(row, c.ref); to != (loyalty.Ref{}) {
 			return to, nil
 		}
 	}

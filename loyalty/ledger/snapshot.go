@@ -54,7 +54,7 @@ func (l *Ledger) TakeRows(ctx context.Context, m *wire.CardRows) error {
 				}
 			}
 		}
-		b.forgetAll(gone, traces)
+		b.forgetAll(gone, loyalty.Entry{}, traces)
 		p.through = max(p.through, m.GetThrough())
 		tx.Put(buffer.Keys, placeKey(), p.row())
 		return nil
@@ -156,8 +156,10 @@ func (s snapshot) take(m *wire.CardRow) error {
 	if err != nil {
 		old = loyalty.Row{} // it gives way to one that can be read
 	}
-	if old.Erased {
+	if old.Erased && !s.revived(ref) {
 		return nil
+	} else if old.Erased {
+		old = loyalty.Row{}
 	}
 	fresh.AsOf, fresh.Through = s.message.GetAsOf(), nil
 	for _, mark := range s.message.GetMarks() {
@@ -177,6 +179,22 @@ func (s snapshot) take(m *wire.CardRow) error {
 	row.Through = nil // whatever of the terminal's own is put into it later has a number of its own
 	s.save(ref, row)
 	return nil
+}
+
+// revived reports whether the backend has the entry that erased an account, and does not count it as erased: the entry was about
+// another account, which the two were thought to be one with.
+func (s snapshot) revived(ref loyalty.Ref) bool {
+	by, ok := parseTombstone(s.rows.Get(buffer.Keys, tombstoneKey(ref)))
+	if !ok {
+		return false
+	}
+	for _, m := range s.message.GetMarks() {
+		if [16]byte(m.GetEpoch()) == by.Epoch && m.GetSeq() >= by.Seq {
+			s.tx.Delete(buffer.Keys, tombstoneKey(ref))
+			return true
+		}
+	}
+	return false
 }
 
 // covers reports whether the backend's marks reach as far as those of a row that was shortened here. Of an epoch that the

@@ -115,7 +115,7 @@ func (b *book) find(w who) (f found, err error) {
 		if err != nil {
 			return f, err
 		}
-		if owner := row.CardLink(c.ref).Account; owner != (loyalty.Ref{}) {
+		if owner := b.ownerIn(row, c.ref); owner != (loyalty.Ref{}) {
 			// Card and account were named under one key.
 			return b.holder([]named{{owner, c.keyID}})
 		}
