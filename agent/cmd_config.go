@@ -11,10 +11,10 @@ import (
 func newConfigCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "config",
-		Short:   "Show or check the settings",
+		Short:   "Show or check the settings, or take back the backend's",
 		Example: "  stampd config show\n  stampd config check /etc/stampd/stampd.toml",
 	}
-	cmd.AddCommand(newConfigShowCommand(), newConfigCheckCommand())
+	cmd.AddCommand(newConfigShowCommand(), newConfigCheckCommand(), newConfigRollbackCommand())
 	return cmd
 }
 
@@ -22,10 +22,19 @@ func newConfigShowCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "show",
 		Short: "Print every setting with its value and what it means",
-		Long: `Print every setting as it takes effect: the defaults, and over them the config
-file. The output is itself a config file, in which terminal.id and
-terminal.merchant must be filled in. Write it to a new name: the shell empties the
-file that it writes to before stampd reads its settings.`,
+		Long: `Print every setting as it takes effect, and where it comes from: the defaults, over
+them the config file, and over that what the backend has sent. The output is itself a
+config file, in which terminal.id and terminal.merchant must be filled in. Write it to a
+new name: the shell empties the file that it writes to before stampd reads its settings.
+
+The backend can change these, and nothing else:
+
+` + remoteList() + `
+
+A change is in force within a second or two: the agent starts again, in the same
+process. It is on trial until the agent has been up and online for ten minutes. When
+the agent does not stay up with it, or does not get online within ten minutes, what was
+in force before comes back.`,
 		Example: `  stampd config show
   stampd config show --config ./stampd.toml --json
   stampd config show > stampd.toml.new`,
@@ -37,7 +46,11 @@ file that it writes to before stampd reads its settings.`,
 		if err != nil {
 			return err
 		}
-		return printConfig(cmd.OutOrStdout(), cfg.Config, *asJSON)
+		effective, sources, err := cfg.effective()
+		if err != nil {
+			fmt.Fprintf(cmd.ErrOrStderr(), "warning: what the backend has sent is left out: %v\nhint: run as root, or as the agent's user\n", err)
+		}
+		return printConfig(cmd.OutOrStdout(), effective, sources, *asJSON)
 	}
 	return cmd
 }

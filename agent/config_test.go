@@ -143,7 +143,7 @@ func TestProxyPasswordIsNotShown(t *testing.T) {
 	}
 	for _, asJSON := range []bool{false, true} {
 		var out bytes.Buffer
-		if err := printConfig(&out, cfg.Config, asJSON); err != nil {
+		if err := printConfig(&out, cfg.Config, nil, asJSON); err != nil {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(&out, "%v %+v %#v", cfg.Uplink, cfg.Uplink, cfg.Uplink.Proxy)
@@ -197,7 +197,7 @@ keepalive = "2h"`
 // TestShownConfigIsOne reads back what is printed.
 func TestShownConfigIsOne(t *testing.T) {
 	var out bytes.Buffer
-	if err := printConfig(&out, defaultConfig(), false); err != nil {
+	if err := printConfig(&out, defaultConfig(), nil, false); err != nil {
 		t.Fatal(err)
 	}
 	cfg, err := parseConfig("", out.Bytes())
@@ -285,7 +285,7 @@ func spoil(v reflect.Value) {
 // FuzzConfig holds every file that is read to one that is written and read back the same.
 func FuzzConfig(f *testing.F) {
 	var all bytes.Buffer
-	if err := printConfig(&all, defaultConfig(), false); err != nil {
+	if err := printConfig(&all, defaultConfig(), nil, false); err != nil {
 		f.Fatal(err)
 	}
 	f.Add(all.Bytes())
@@ -306,7 +306,7 @@ func FuzzConfig(f *testing.F) {
 			return
 		}
 		var out bytes.Buffer
-		if err := printConfig(&out, cfg.Config, false); err != nil {
+		if err := printConfig(&out, cfg.Config, nil, false); err != nil {
 			t.Fatal(err)
 		}
 		again, err := parseConfig("f.toml", out.Bytes())

@@ -13,30 +13,39 @@ import (
 )
 
 // printConfig writes the settings as a config file with comments, or as JSON with their names in camelCase, as in all JSON
-// of the program.
-func printConfig(w io.Writer, cfg Config, asJSON bool) error {
+// of the program. sources says where each "section.key" has its value from; nil says nothing.
+func printConfig(w io.Writer, cfg Config, sources map[string]string, asJSON bool) error {
 	var text strings.Builder
-	sections := map[string]any{}
+	sections, from := map[string]any{}, map[string]any{}
 	for section, settings := range reflect.ValueOf(cfg).Fields() {
 		if text.Len() > 0 {
 			text.WriteByte('\n')
 		}
 		fmt.Fprintf(&text, "# %s\n[%s]\n", section.Tag.Get("comment"), section.Tag.Get("toml"))
-		values := map[string]any{}
+		values, origins := map[string]any{}, map[string]any{}
 		for setting, v := range settings.Fields() {
 			name := setting.Tag.Get("toml")
 			value, err := plain(v)
 			if err != nil {
 				return fmt.Errorf("cannot write %s: %w", name, err)
 			}
-			fmt.Fprintf(&text, "# %s\n%s = %s\n", setting.Tag.Get("comment"), name, inTOML(value))
+			fmt.Fprintf(&text, "# %s\n%s = %s", setting.Tag.Get("comment"), name, inTOML(value))
+			if source := sources[section.Tag.Get("toml")+"."+name]; source != "" {
+				fmt.Fprintf(&text, " # %s", source)
+				origins[inCamelCase(name)] = source
+			}
+			text.WriteByte('\n')
 			values[inCamelCase(name)] = value
 		}
+		from[inCamelCase(section.Tag.Get("toml"))] = origins
 		sections[inCamelCase(section.Tag.Get("toml"))] = values
 	}
 	if !asJSON {
 		_, err := io.WriteString(w, text.String())
 		return err
+	}
+	if sources != nil {
+		sections["sources"] = from
 	}
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")

@@ -3,8 +3,10 @@
 package main
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -131,4 +133,45 @@ func (c Config) sameBut(other Config, keys []string) bool {
 		}
 	}
 	return true
+}
+
+// remoteList returns the settings that the backend may change, a line for each section.
+func remoteList() string {
+	var lines []string
+	for section := range reflect.TypeFor[Config]().Fields() {
+		var names []string
+		for setting := range section.Type.Fields() {
+			if setting.Tag.Get("remote") == "yes" {
+				names = append(names, setting.Tag.Get("toml"))
+			}
+		}
+		if len(names) > 0 {
+			lines = append(lines, "  ["+section.Tag.Get("toml")+"] "+strings.Join(names, " "))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// effective returns the settings with those of the backend over them, and where each has its value from. When those of the
+// backend can't be read, it returns the others and the reason.
+func (f *configFile) effective() (Config, map[string]string, error) {
+	sources := map[string]string{}
+	for key := range settingTypes() {
+		sources[key] = "default"
+		if _, set := f.places[key]; set {
+			sources[key] = "file"
+		}
+	}
+	v, onTrial, err := settings.Look(f.settingsPath(), f.judge)
+	if err != nil {
+		return f.Config, sources, err
+	}
+	cfg, keys, _ := f.over(v.TOML) // Look has asked the judge
+	for _, key := range keys {
+		sources[key] = fmt.Sprintf("backend, version %d", v.Number)
+		if onTrial {
+			sources[key] += ", on trial"
+		}
+	}
+	return cfg, sources, nil
 }

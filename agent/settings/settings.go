@@ -136,3 +136,17 @@ func (s *Store) wake() {
 	default:
 	}
 }
+
+// Look returns what is in force in the store at path, and whether it is on trial, without changing anything: also while an
+// agent runs. It is nothing when there is no store, and when it does not go with the config file.
+func Look(path string, judge Judge) (v Version, onTrial bool, err error) {
+	s := Store{Options: Options{Judge: judge}}
+	if s.state, err = load(path); err != nil {
+		return Version{}, false, err
+	}
+	v = s.state.inForce()
+	if _, faults := s.judge(v.TOML); len(faults) > 0 {
+		return Version{}, false, nil
+	}
+	return v, s.state.Trial != nil, nil
+}
