@@ -2,6 +2,7 @@ package hal
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -92,8 +93,12 @@ func ParseProfile(file string, data []byte) (p Profile, compatible []string, err
 	p = Profile{Board: b.Board, Tamper: c.pin("tamper", b.Tamper), Dock: c.pin("dock", b.Dock)}
 	c.that(b.Board != "" && b.Board == cleanName(b.Board), "board", "want the board's name, of up to 64 characters")
 	for _, battery := range b.Battery {
-		p.Gauges = append(p.Gauges, c.gauge(battery))
+		g := c.gauge(battery)
+		c.apart(p.Gauges, g)
+		p.Gauges = append(p.Gauges, g)
 	}
+	c.that(b.Tamper == nil || b.Dock == nil || b.Tamper.Line != b.Dock.Line || b.Tamper.Chip != b.Dock.Chip, "dock.line",
+		"the tamper switch is on that line")
 	if b.Modem != nil {
 		p.Modem, p.ModemBaud, p.ModemProfile = c.modem(*b.Modem)
 	}
@@ -154,6 +159,16 @@ func (c *profileChecker) gauge(b batteryFile) GaugeAt {
 	c.that(b.Address == 0 || b.Address >= 0x08 && b.Address <= 0x77, "battery.address", "want 0x08 to 0x77")
 	c.that(len(b.Name) <= maxText-len(batteryPrefix), "battery.name", "want up to 56 characters")
 	return GaugeAt{Name: b.Name, Chip: chip, Bus: b.Bus, Address: uint16(b.Address)}
+}
+
+// apart checks that a gauge is none of the others, and has a name of its own.
+func (c *profileChecker) apart(others []GaugeAt, g GaugeAt) {
+	address := func(g GaugeAt) uint16 { return cmp.Or(g.Address, g.Chip.address) }
+	for _, other := range others {
+		c.that(other.Bus != g.Bus || address(other) != address(g), "battery.address",
+			fmt.Sprintf("another gauge is at 0x%02x of that bus", address(g)))
+		c.that(other.Name != g.Name || g.Name == "", "battery.name", fmt.Sprintf("another gauge is called %q", g.Name))
+	}
 }
 
 func (c *profileChecker) pin(section string, f *pinFile) *Pin {
