@@ -14,11 +14,11 @@ import (
 func newStampCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "stamp",
-		Short: "Give stamps to a member's card",
+		Short: "Give stamps to a member's card, and take them back",
 		Example: `  stampd stamp give --key order-17/stamp --phone +4915112345678
-  stampd card show --phone +4915112345678`,
+  stampd stamp void --key order-17/void --award-key order-17/stamp --reason refund`,
 	}
-	cmd.AddCommand(newStampGiveCommand())
+	cmd.AddCommand(newStampGiveCommand(), newStampVoidCommand())
 	return cmd
 }
 

@@ -66,3 +66,18 @@ func enumName(e protoreflect.Enum) string {
 	}
 	return newEnumFlag(e).name(v)
 }
+
+// enumsFlag is an enumFlag that can be given several times.
+type enumsFlag struct {
+	*enumFlag
+	values []protoreflect.EnumNumber // in the order in which they were given
+}
+
+// Set takes one of the names, after those before.
+func (f *enumsFlag) Set(s string) error {
+	err := f.enumFlag.Set(s)
+	if err == nil {
+		f.values = append(f.values, f.value)
+	}
+	return err
+}

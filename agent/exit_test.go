@@ -139,7 +139,10 @@ func TestEveryFieldHasItsFlag(t *testing.T) {
 	root := newRootCommand()
 	for command, m := range map[string]proto.Message{
 		"payment record": &wire.RecordPaymentRequest{}, "stamp give": &wire.AwardStampsRequest{},
-		"card show": &wire.GetCardRequest{}, "flush": &wire.FlushRequest{},
+		"stamp void": &wire.VoidEntryRequest{}, "card show": &wire.GetCardRequest{}, "card redeem": &wire.RedeemRewardRequest{},
+		"card link": &wire.LinkCardRequest{}, "card unlink": &wire.UnlinkCardRequest{}, "member enrol": &wire.EnrolMemberRequest{},
+		"member consent": &wire.SetConsentRequest{}, "member merge": &wire.MergeMembersRequest{}, "member erase": &wire.EraseMemberRequest{},
+		"readiness": &wire.OfflineReadinessRequest{}, "flush": &wire.FlushRequest{},
 	} {
 		cmd, _, err := root.Find(strings.Fields(command))
 		if err != nil {

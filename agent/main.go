@@ -38,6 +38,7 @@ the backend.
 		newPaymentCommand(),
 		newStampCommand(),
 		newCardCommand(),
+		newMemberCommand(),
 		newFlushCommand(),
 		newQueueCommand(),
 		cli.NewVersionCommand("stampd", v),
