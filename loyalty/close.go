@@ -1,6 +1,9 @@
 package loyalty
 
-import "slices"
+import (
+	"slices"
+	"sort"
+)
 
 // Keep says what stays open in the rows that [Close] makes.
 type Keep struct {
@@ -101,7 +104,7 @@ func (c *closer) split() (Sums, []Entry) {
 			c.count(i, &sums, &held)
 		}
 	}
-	slices.SortFunc(open, func(a, b Entry) int { return a.ID.Compare(b.ID) })
+	sort.Slice(open, func(i, j int) bool { return open[i].ID.Compare(open[j].ID) < 0 })
 	return sums, open
 }
 

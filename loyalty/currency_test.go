@@ -33,6 +33,8 @@ func TestExponent(t *testing.T) {
 		{"XTS", 0, false},
 		{"XXX", 0, false},
 		{"ZZZ", 0, false},
+		{"ED ", 0, false},
+		{"R U", 0, false},
 	}
 	for _, tt := range tests {
 		if got, ok := Exponent(tt.code); got != tt.want || ok != tt.ok {

@@ -2,7 +2,7 @@ package loyalty
 
 import (
 	"crypto/sha256"
-	"slices"
+	"sort"
 )
 
 // Account is what the entries of one member come to: those of all accounts that were merged.
@@ -118,6 +118,6 @@ func Fold(programme string, entries []Entry) *State {
 	f := newFold(programme, entries)
 	f.run()
 	s := f.state()
-	slices.SortFunc(s.Overdrafts, compareOverdrafts)
+	sort.Slice(s.Overdrafts, func(i, j int) bool { return compareOverdrafts(s.Overdrafts[i], s.Overdrafts[j]) < 0 })
 	return s
 }

@@ -1,6 +1,9 @@
 package loyalty
 
-import "slices"
+import (
+	"slices"
+	"sort"
+)
 
 // sum adds up what counts, by group.
 func (f *fold) sum() {
@@ -65,7 +68,9 @@ func (f *fold) describe() {
 		}
 	}
 	for i := range f.accounts {
-		slices.SortFunc(f.accounts[i].Members, Ref.Compare)
+		if m := f.accounts[i].Members; len(m) > 1 {
+			sort.Slice(m, func(i, j int) bool { return m[i].Compare(m[j]) < 0 })
+		}
 	}
 	for _, i := range f.consents { // by order, so that the last one stays
 		b, a := f.entries[i].Body.(Consent), &f.accounts[f.of(i)]
