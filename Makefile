@@ -15,7 +15,8 @@ BUILD   = $(GO) build -trimpath -buildvcs=false -tags grpcnotrace
 RELEASE = CGO_ENABLED=0 GOOS=linux $(BUILD) -ldflags '-s -w $(STAMP)'
 
 # The agent's calls are inlined where they are made for each byte, page or field, and nowhere else: the rest would be a megabyte more.
-HOT     = internal/runtime/... runtime/... crypto/internal/fips140/... go.etcd.io/... \
+HOT     = internal/runtime/... runtime/... go.etcd.io/... \
+	$(addprefix crypto/internal/fips140/,aes/... alias bigmod nistec/... sha256 subtle) \
 	$(addprefix google.golang.org/protobuf/,encoding/protowire internal/encoding/... internal/impl proto) \
 	$(addprefix github.com/stampd/stampd/,buffer loyalty pci uplink/block uplink/packing)
 SMALL   = $(RELEASE) -tags grpcnotrace,nethttpomithttp2 -gcflags=all=-l $(HOT:%=-gcflags=%=)

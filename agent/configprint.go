@@ -54,7 +54,7 @@ func printConfig(w io.Writer, cfg Config, sources map[string]string, asJSON bool
 
 // plain returns a setting as a string, a number, a bool, or a list of them.
 func plain(v reflect.Value) (any, error) {
-	if t, ok := v.Interface().(encoding.TextMarshaler); ok {
+	if t, ok := reflect.TypeAssert[encoding.TextMarshaler](v); ok {
 		text, err := t.MarshalText()
 		return string(text), err
 	}
