@@ -248,12 +248,10 @@ func TestSlowTerminal(t *testing.T) {
 
 // Of two terminals that ask at once for the last reward, one gets it.
 func TestLastRewardIsLeasedOnce(t *testing.T) {
-	o, b, stop := shop(t)
+	o := newOptions(t)
 	o.LeasesOff = true
-	if err := stop(); err != nil {
-		t.Fatal(err)
-	}
-	b, stop = start(t, o)
+	putCoffee(t, o, 1)
+	b, stop := start(t, o)
 	one, two := newTill(t, "t1"), newTill(t, "t2")
 	cuts := []func(){one.connect(o, b.Addr().String()), two.connect(o, b.Addr().String())}
 	for i := range 20 {

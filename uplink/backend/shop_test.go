@@ -36,7 +36,6 @@ type till struct {
 
 	mu         sync.Mutex // guards everything below
 	rows       map[rowKey][]byte
-	marks      []loyalty.Mark
 	have       *wire.LoyaltyState
 	leases     []*wire.Lease
 	programmes *wire.Programmes

@@ -40,16 +40,16 @@ type down struct {
 	stored chan struct{} // gets a token when that has changed
 	sent   uint64        // messages with rows that were sent
 
-	watch *cards.Watch
-	have  *wire.LoyaltyState
-	feed  *cards.Feed // nil until the index has caught up
-	todo  todo
-	tag   []byte // of the rules that were sent
-	lease uint64 // the number of the last lease that was sent
+	watch  *cards.Watch
+	have   *wire.LoyaltyState
+	feed   *cards.Feed // nil until the index has caught up
+	agenda agenda
+	tag    []byte // of the rules that were sent
+	lease  uint64 // the number of the last lease that was sent
 }
 
-// todo is what there may be to send.
-type todo struct{ rows, rules, leases, failed bool }
+// agenda is what there may be to send.
+type agenda struct{ rows, rules, leases, failed bool }
 
 // lead begins to send cards to a terminal that takes them.
 func (s *stream) lead(have *wire.LoyaltyState) {
@@ -59,7 +59,7 @@ func (s *stream) lead(have *wire.LoyaltyState) {
 	s.down = &down{
 		stream: s, acks: make(chan *wire.ToTerminal), asked: make(chan struct{}, maxAsked),
 		answers: make(chan *wire.LeaseAnswer, maxAsked), done: make(chan struct{}), stored: make(chan struct{}, 1),
-		watch: s.cards.Watch(s.id), have: have, todo: todo{rules: true, leases: true},
+		watch: s.cards.Watch(s.id), have: have, agenda: agenda{rules: true, leases: true},
 		tag: have.ProgrammesTag, lease: have.LeaseNumber,
 	}
 	go s.down.run(s.server.Context())
@@ -124,18 +124,18 @@ func (d *down) run(ctx context.Context) {
 			caughtUp = nil
 			d.begin()
 		case <-d.watch.Changed():
-			d.todo.rows = true
+			d.agenda.rows = true
 		case <-d.watch.Echoed():
 			if echo == nil {
 				echo = time.After(d.echoAfter)
 			}
 		case <-echo:
-			echo, d.todo.rows = nil, true
+			echo, d.agenda.rows = nil, true
 		case <-d.stored:
 		case <-d.watch.Leased():
-			d.todo.leases = true
+			d.agenda.leases = true
 		case <-changed:
-			d.todo.rules = true
+			d.agenda.rules = true
 		case <-ctx.Done():
 			return
 		}
@@ -162,7 +162,7 @@ func (d *down) urgent() bool {
 }
 
 // due reports whether there is something to send now.
-func (d *down) due() bool { return d.todo.rules || d.todo.leases || d.todo.rows && !d.full() }
+func (d *down) due() bool { return d.agenda.rules || d.agenda.leases || d.agenda.rows && !d.full() }
 
 // full reports whether the terminal has as many rows to store as it may.
 func (d *down) full() bool { return d.sent >= d.taken.Load()+rowsAhead }
@@ -183,37 +183,37 @@ func (d *down) begin() {
 		d.fail(err)
 		return
 	}
-	d.have, d.todo.rows = nil, true
+	d.have, d.agenda.rows = nil, true
 }
 
 // fail ends the sending of cards on this stream; acks go on.
 func (d *down) fail(err error) {
 	d.logger.Error().Err(err).Msg("cannot send cards")
-	d.todo = todo{failed: true}
+	d.agenda = agenda{failed: true}
 }
 
 // step sends one thing that there is to send, and reports whether the stream goes on.
 func (d *down) step() bool {
 	switch {
-	case d.todo.failed:
-		d.todo = todo{failed: true}
+	case d.agenda.failed:
+		d.agenda = agenda{failed: true}
 		return true
-	case d.todo.leases:
-		d.todo.leases = false
+	case d.agenda.leases:
+		d.agenda.leases = false
 		return d.sendLeases(^uint64(0))
-	case d.todo.rules:
-		d.todo.rules = false
+	case d.agenda.rules:
+		d.agenda.rules = false
 		return d.sendRules()
-	case d.todo.rows && d.feed == nil:
-		d.todo.rows = false // they come once the index has caught up
+	case d.agenda.rows && d.feed == nil:
+		d.agenda.rows = false // they come once the index has caught up
 		return true
-	case d.todo.rows && !d.full():
+	case d.agenda.rows && !d.full():
 		m, err := d.feed.Next()
 		if err != nil {
 			d.fail(err)
 			return true
 		}
-		if d.todo.rows = m != nil; m == nil {
+		if d.agenda.rows = m != nil; m == nil {
 			return true
 		}
 		d.sent++

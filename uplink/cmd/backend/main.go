@@ -7,6 +7,7 @@ package main
 
 import (
 	"os"
+	_ "time/tzdata" // the zones of shops, where the system has none
 
 	"github.com/spf13/cobra"
 
