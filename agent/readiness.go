@@ -18,8 +18,3 @@ func (a *agent) keysNow() (queue, member readiness.Key) {
 	}
 	return queue, member
 }
-
-// loyaltyNow returns what there is of rules and of the rights to give rewards. The rules are those of the settings.
-func (a *agent) loyaltyNow() (programme readiness.Key, leases *readiness.Leases) {
-	return readiness.Present, nil
-}

@@ -137,7 +137,6 @@ func (a *agent) build() error {
 		Report:    a.collector.Report,
 		Settle:    a.collector.Flush,
 		Keys:      a.keysNow,
-		Loyalty:   a.loyaltyNow,
 		Log:       a.log.With().Str("part", "local API").Logger(),
 	})
 	if err != nil {

@@ -48,9 +48,9 @@ func (l Lease) Use(n int32) (Lease, error) {
 	return l, nil
 }
 
-// usable returns why the lease can't be used now, or "". A wall clock that is trusted decides. Without one, the time
+// Usable returns why the lease can't be used now, or "". A wall clock that is trusted decides. Without one, the time
 // since the lease came does, within the boot in which it came.
-func (l Lease) usable(now Now) Refusal {
+func (l Lease) Usable(now Now) Refusal {
 	elapsed, sameBoot := now.Uptime.since(l.Granted)
 	switch {
 	case l.Left() == 0:

@@ -62,7 +62,7 @@ func Decide(p Programme, a Account, r Redemption, now Now) Decision {
 	}
 	refusal := RefusedNoRight
 	if r.Lease != nil && r.Lease.Account == a.Ref {
-		if refusal = r.Lease.usable(now); refusal == "" {
+		if refusal = r.Lease.Usable(now); refusal == "" {
 			return Decision{Right: ByLease}
 		}
 	}

@@ -65,8 +65,7 @@ type Options struct {
 	Report   func(*collect.AppReport) (duplicate bool, err error) // counts what an application reports
 	Settle   func()                                               // hands over the readings that are held back, before a flush
 
-	Keys    func() (queue, member readiness.Key)                  // how the files of the keys are now; nil means that nobody knows
-	Loyalty func() (programme readiness.Key, l *readiness.Leases) // what there is of rules and leases; nil means that nobody knows
+	Keys func() (queue, member readiness.Key) // how the files of the keys are now; nil means that nobody knows
 
 	Log zerolog.Logger
 }

@@ -22,6 +22,12 @@ func (s *Server) offlineReadiness(ctx context.Context, _ *wire.OfflineReadinessR
 	if s.Keys != nil {
 		f.QueueKey, f.MemberKey = s.Keys()
 	}
+	if r, err := s.Ledger.Rights(); err == nil {
+		f.Leases = &readiness.Leases{Rewards: r.Leased, Unusable: r.Unusable, Floor: r.Floor}
+		if r.Until.Known {
+			f.Leases.Until = time.UnixMilli(r.Until.UnixMs)
+		}
+	}
 	res := &wire.OfflineReadinessResponse{Capabilities: readiness.Of(f)}
 	if !f.Now.IsZero() {
 		res.AsOfUnixMs = new(f.Now.UnixMilli())
@@ -29,12 +35,13 @@ func (s *Server) offlineReadiness(ctx context.Context, _ *wire.OfflineReadinessR
 	return res, nil
 }
 
-// facts returns what can be told at once: all but the power and the files of the keys.
+// facts returns what can be told at once: all but the power, the files of the keys and the leases.
 func (s *Server) facts(q buffer.Stats) readiness.Facts {
 	f := readiness.Facts{
 		Clock:     s.Ledger.Clock.Now().GetConfidence(),
 		Limits:    s.Ledger.Limits,
 		MemberKey: readiness.Missing,
+		Programme: readiness.Present, // the settings have one, until the backend sends another
 		Uplink:    s.Uplink.Status().GetState(),
 	}
 	if s.Ledger.Refs != nil {
@@ -47,9 +54,6 @@ func (s *Server) facts(q buffer.Stats) readiness.Facts {
 	}
 	if s.Renewer != nil {
 		f.Certificate = s.Renewer.Status()
-	}
-	if s.Loyalty != nil {
-		f.Programme, f.Leases = s.Loyalty()
 	}
 	for _, l := range q.Lanes {
 		f.Queue.Opened = f.Queue.Opened || l.Lane == buffer.Ledger

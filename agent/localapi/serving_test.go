@@ -121,9 +121,6 @@ func newOptions(t testing.TB, dir string) Options {
 		Board:    hal.Open(hal.Profile{SysRoot: filepath.Join(dir, "sys")}),
 		Settle:   func() {},
 		Keys:     func() (queue, member readiness.Key) { return readiness.Present, readiness.Present },
-		Loyalty: func() (readiness.Key, *readiness.Leases) {
-			return readiness.Present, new(readiness.Leases)
-		},
 	}
 	o.Report = newReport(o)
 	return o
