@@ -39,7 +39,7 @@ func startEnrolling(dir string, life time.Duration) (*enrolling, error) {
 		return nil, err
 	}
 	b, err := backend.Open(backend.Options{
-		Listen: "127.0.0.1:0", ESTListen: "127.0.0.1:0", Dir: filepath.Join(dir, "data"), CADir: e.certs, CertLife: life,
+		Listen: "127.0.0.1:0", ESTListen: "127.0.0.1:0", Dir: filepath.Join(dir, "data"), CADir: e.certs, CertLife: life, RollEvery: 100 * time.Millisecond,
 		CertFile: filepath.Join(e.certs, ca.ServerCertFile), KeyFile: filepath.Join(e.certs, ca.ServerKeyFile), CAFile: filepath.Join(e.certs, ca.CertFile),
 	})
 	if err != nil {

@@ -14,17 +14,15 @@ import (
 	"github.com/stampd/stampd/agent/settings"
 )
 
-// remoteSettings returns, for every "section.key" of [Config] and for every section, whether the backend may change it, or
-// anything in it.
+// remoteSettings returns whether the backend may change it, for every "section.key" of [Config], and every section.
 func remoteSettings() (keys, sections map[string]bool) {
 	keys, sections = map[string]bool{}, map[string]bool{}
 	for section := range reflect.TypeFor[Config]().Fields() {
 		name := section.Tag.Get("toml")
 		for setting := range section.Type.Fields() {
-			may := setting.Tag.Get("remote") == "yes"
-			keys[name+"."+setting.Tag.Get("toml")] = may
-			sections[name] = sections[name] || may
+			keys[name+"."+setting.Tag.Get("toml")] = setting.Tag.Get("remote") == "yes"
 		}
+		sections[name] = true
 	}
 	return keys, sections
 }
@@ -76,7 +74,7 @@ func allowed(entries []entry) (keys []string, faults []settings.Fault) {
 	for _, e := range entries {
 		may, there := known[e.key]
 		if e.kind == unstable.Invalid {
-			may, there = sections[e.key]
+			may, there = true, sections[e.key] // its settings are judged one by one
 		}
 		fault := settings.Fault{Key: e.key}
 		switch {

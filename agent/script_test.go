@@ -29,12 +29,15 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"await":        await,
+			"await-config": awaitConfig,
+			"await-landed": awaitLanded,
 			"await-status": awaitStatus,
 			"clear":        clearBytes,
 			"code":         code,
 			"curl-lines":   curlLines,
 			"enrol-server": enrolServer,
 			"expand":       expand,
+			"put-settings": putSettings,
 		},
 	})
 }
