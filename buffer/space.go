@@ -33,7 +33,7 @@ func (q *Queue) Space() (Space, error) {
 		used := tx.Size() - int64(stats.FreePageN+stats.PendingPageN)*int64(q.pageSize) + held.size + pathBytes
 		q.mu.Unlock()
 		// What was set aside for the file lies in its blocks, which have 512 bytes (stat(2)).
-		backed := file.Blocks*512 + int64(disk.Bavail)*int64(disk.Bsize)
+		backed := file.Blocks*512 + int64(disk.Bavail*uint64(disk.Bsize))
 		s.Bytes = max(min(q.opts.MaxSize-journalSize(q.opts.MaxSize), backed)-used, 0)
 		return nil
 	})
