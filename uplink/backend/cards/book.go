@@ -128,7 +128,7 @@ func (g *grant) left() int32 {
 func (g *grant) wire() *wire.Lease {
 	return &wire.Lease{
 		Id: slices.Clone(g.ID[:]), Number: g.Number, AccountRef: slices.Clone(g.Account[:]), ProgrammeId: g.Program, RewardId: g.Reward,
-		Rights: g.Rights, UntilUnixMs: g.Until, TtlS: uint32(g.TTL / 1000),
+		Rights: g.Rights, UntilUnixMs: g.Until, TtlS: uint32(max(g.TTL/1000, 1)),
 	}
 }
 
@@ -192,13 +192,8 @@ func removeGrant(tx *bolt.Tx, g *grant) error {
 }
 
 // store writes a lease, and forgets some that were over long ago.
-func (b *book) store(g *grant, before *grant) error {
+func (b *book) store(g *grant) error {
 	err := b.db.Update(func(tx *bolt.Tx) error {
-		if before != nil {
-			if err := tx.Bucket(bucketEnds).Delete(endKey(before)); err != nil {
-				return err
-			}
-		}
 		end := uint64(b.now().Add(-forgetAfter).UnixMilli())
 		c := tx.Bucket(bucketEnds).Cursor()
 		var old [][]byte

@@ -34,6 +34,7 @@ type stage struct {
 	index *Index
 	next  map[identity.ID]uint64
 	stop  func()
+	late  time.Duration // how much the index's clock is ahead
 }
 
 func newStage(t testing.TB) *stage {
@@ -56,7 +57,7 @@ func newStage(t testing.TB) *stage {
 // start opens the index and follows the log until halt.
 func (s *stage) start() {
 	s.t.Helper()
-	index, err := Open(Options{Log: s.log, Dir: filepath.Join(s.dir, "cards"), Programmes: s.rules})
+	index, err := Open(Options{Log: s.log, Dir: filepath.Join(s.dir, "cards"), Programmes: s.rules, Now: func() time.Time { return time.Now().Add(s.late) }})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -326,6 +327,33 @@ func TestLeaseIsHandedOn(t *testing.T) {
 	}
 	if got := s.index.Lease(t.Context(), till1, request).GetRefusal(); got != wire.LeaseRefusal_LEASE_REFUSAL_LEASED {
 		t.Errorf("the first terminal is told %v", got)
+	}
+}
+
+// A lease that is over is its terminal's no more at once, and the others' loss for a little longer: the terminal counts from
+// when it came.
+func TestLeaseIsOver(t *testing.T) {
+	s := newStage(t)
+	s.start()
+	anna := member(1)
+	s.add(till1, stampFor(anna, 9))
+	request := &wire.LeaseRequest{AccountRef: anna[:], ProgrammeId: "coffee"}
+	ask := func(id identity.ID) *wire.LeaseAnswer { return s.index.Lease(t.Context(), id, request) }
+	first := ask(till1).GetLease()
+	s.late = presentTTL / 2
+	if again := ask(till1).GetLease(); again == nil || again.Number != first.Number || again.TtlS > first.TtlS/2+1 {
+		t.Errorf("half-way, the terminal has %v, first %v", again, first)
+	}
+	s.late = presentTTL + time.Second
+	if got := ask(till2).GetRefusal(); got != wire.LeaseRefusal_LEASE_REFUSAL_LEASED {
+		t.Errorf("right after it was over, the other terminal is told %v", got)
+	}
+	if got := ask(till1).GetLease(); got == nil || got.Number == first.Number {
+		t.Errorf("right after it was over, its terminal has %v", got)
+	}
+	s.late += presentTTL + grace + time.Second
+	if got := ask(till2); got.GetLease() == nil {
+		t.Errorf("in the end, the other terminal is told %v", got.GetRefusal())
 	}
 }
 

@@ -79,13 +79,16 @@ func (x *Index) grant(id identity.ID, ref loyalty.Ref, programme, reward string,
 	if err != nil {
 		return nil, 0, err
 	}
-	left := max(a.Stamps, 0) - a.Spent
+	left, now := max(a.Stamps, 0)-a.Spent, x.Now()
 	for _, g := range others {
 		switch own := g.Terminal == id.Terminal; {
+		case own && g.Until <= now.UnixMilli():
+			continue // it knows that the lease is over
 		case own && !asked:
 			return nil, wire.LeaseRefusal_LEASE_REFUSAL_LEASED, nil
 		case own && g.Cost >= tier.Stamps:
-			return x.extend(g, ttl)
+			g.TTL = g.Until - now.UnixMilli()
+			return g, 0, nil
 		}
 		left -= int64(g.left()) * int64(g.Cost)
 	}
@@ -97,27 +100,12 @@ func (x *Index) grant(id identity.ID, ref loyalty.Ref, programme, reward string,
 	}
 	g := &grant{
 		Merchant: id.Merchant, Terminal: id.Terminal, Account: a.Ref, Program: programme, Reward: tier.ID, Cost: tier.Stamps,
-		Rights: 1, Until: x.Now().Add(ttl).UnixMilli(), TTL: ttl.Milliseconds(),
+		Rights: 1, Until: now.Add(ttl).UnixMilli(), TTL: ttl.Milliseconds(),
 	}
 	rand.Read(g.ID[:])
-	if err := x.book.store(g, nil); err != nil {
+	if err := x.book.store(g); err != nil {
 		return nil, 0, err
 	}
-	return g, 0, nil
-}
-
-// extend sees to it that a lease which is there lasts as long as one that is asked for now.
-func (x *Index) extend(g *grant, ttl time.Duration) (*grant, wire.LeaseRefusal, error) {
-	now := x.Now()
-	if until := now.Add(ttl).UnixMilli(); until > g.Until {
-		before := *g
-		g.Until, g.TTL = until, ttl.Milliseconds()
-		if err := x.book.store(g, &before); err != nil {
-			return nil, 0, err
-		}
-		return g, 0, nil
-	}
-	g.TTL = g.Until - now.UnixMilli()
 	return g, 0, nil
 }
 
