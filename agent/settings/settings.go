@@ -7,6 +7,7 @@
 package settings
 
 import (
+	"errors"
 	"sync"
 	"time"
 
@@ -63,6 +64,9 @@ type Options struct {
 	Log   zerolog.Logger
 }
 
+// errClosed means that a store is used after its end.
+var errClosed = errors.New("cannot change settings of the backend: the agent has ended")
+
 // Store is the settings of one terminal. It outlives the agent's starts within a process. It is safe for concurrent use.
 type Store struct {
 	Options
@@ -95,8 +99,18 @@ func Open(o Options) *Store {
 	return s
 }
 
-// Close lets other processes use the store.
-func (s *Store) Close() { s.lock.release() }
+// Close lets other processes use the store. That the agent was stopped does not count against what is on trial.
+func (s *Store) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.state.Trial; t != nil && t.Starts > 0 && s.locked == nil {
+		next := s.state.clone()
+		next.Trial.Starts--
+		s.keep(next)
+	}
+	s.lock.release()
+	s.lock, s.locked = nil, errClosed
+}
 
 // Have returns what is in force and what was refused last (uplink.Settings).
 func (s *Store) Have() *wire.SettingsState {
