@@ -141,7 +141,7 @@ func (m *ATModem) Read(ctx context.Context) (*wire.Modem, error) {
 	switch {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded): // it answers, and slowly: what it said so far counts
+	case errors.Is(err, context.DeadlineExceeded) && reading != nil: // it answers, and slowly: what it said so far counts
 	case err != nil:
 		return nil, fmt.Errorf("cannot read modem %s: %w", m.opts.Name, atError(err))
 	}
@@ -169,7 +169,7 @@ func atError(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, at.ErrSilent):
+	case errors.Is(err, at.ErrSilent), errors.Is(err, context.DeadlineExceeded):
 		return ErrHung
 	case errors.Is(err, at.ErrGarbled), errors.Is(err, at.ErrBusy):
 		return ErrUnusable

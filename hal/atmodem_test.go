@@ -2,6 +2,7 @@ package hal_test
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -213,6 +214,29 @@ func TestATModemNoise(t *testing.T) {
 		}
 		virtual.Fault(haltest.NoFault)
 		time.Sleep(time.Hour) // by then all is asked again
+		if diff := cmp.Diff(want, readSoon(t, modem), protocmp.Transform()); diff != "" {
+			t.Errorf("reading differs (-want +got):\n%s", diff)
+		}
+	})
+}
+
+// A modem that answers so slowly that not even its name is known in time hangs; when it answers as it should again, it is read.
+func TestATModemSlow(t *testing.T) {
+	tr, want := transcript(t, "../testdata/at/quectel-ep06.txtar")
+	synctest.Test(t, func(t *testing.T) {
+		virtual := haltest.NewModem(tr)
+		l := &line{modem: virtual}
+		modem := hal.NewATModem(hal.ATOptions{Name: want.Name, Open: l.open})
+		defer l.cut(true)
+		defer modem.Close()
+		time.Sleep(time.Second) // it answers AT by then
+		virtual.Delay(1900 * time.Millisecond)
+		for range 3 {
+			if r, err := modem.Read(t.Context()); !errors.Is(err, hal.ErrHung) {
+				t.Fatalf("reading is %v, error %v, want %v", r, err, hal.ErrHung)
+			}
+		}
+		virtual.Delay(0)
 		if diff := cmp.Diff(want, readSoon(t, modem), protocmp.Transform()); diff != "" {
 			t.Errorf("reading differs (-want +got):\n%s", diff)
 		}
