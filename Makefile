@@ -18,7 +18,7 @@ RELEASE = CGO_ENABLED=0 GOOS=linux $(BUILD) -ldflags '-s -w $(STAMP)'
 HOT     = internal/runtime/... runtime/... go.etcd.io/... \
 	$(addprefix crypto/internal/fips140/,aes/... alias bigmod nistec/... sha256 subtle) \
 	$(addprefix google.golang.org/protobuf/,encoding/protowire internal/encoding/... internal/impl proto) \
-	$(addprefix github.com/stampd/stampd/,buffer loyalty pci uplink/block uplink/packing)
+	$(addprefix github.com/stampd/stampd/,loyalty pci uplink/block uplink/packing)
 SMALL   = $(RELEASE) -tags grpcnotrace,nethttpomithttp2 -gcflags=all=-l $(HOT:%=-gcflags=%=)
 
 GOTEST   = $(GO) test -json -count=1 -timeout 5m
