@@ -60,7 +60,7 @@ func parseConfig(path string, data []byte) (*configFile, error) {
 	if len(data) > maxConfigSize {
 		return nil, &settingError{file: path, problem: fmt.Sprintf("too large for a config file: %d bytes, want at most %d", len(data), maxConfigSize)}
 	}
-	r := reader{file: path, data: data, entries: findEntries(data), types: settingTypes(), base: defaultConfig}
+	r := reader{file: path, data: data, entries: findEntries(data, maxConfigSize), types: settingTypes(), base: defaultConfig}
 	cfg := &configFile{path: path, places: places(r.entries)}
 	r.refuseNumbers()
 	whole := r.decode(&cfg.Config)

@@ -32,13 +32,13 @@ type entry struct {
 	last int    // the line before the next entry
 }
 
-// findEntries returns the entries of a file in their order. It stops where the file is not TOML.
-func findEntries(data []byte) []entry {
+// findEntries returns the entries of a file in their order, up to a number of them. It stops where the file is not TOML.
+func findEntries(data []byte, most int) []entry {
 	var entries []entry
 	var p unstable.Parser
 	p.Reset(data)
 	section := ""
-	for p.NextExpression() {
+	for len(entries) < most && p.NextExpression() {
 		node := p.Expression()
 		var names []string
 		var first *unstable.Node

@@ -36,8 +36,9 @@ func (f *configFile) judge(text string) (keys []string, faults []settings.Fault)
 
 // over returns the settings with those of the backend over them, and which these are. It must have passed [configFile.check].
 func (f *configFile) over(text string) (cfg Config, keys []string, faults []settings.Fault) {
-	r := reader{data: []byte(text), entries: findEntries([]byte(text)), types: settingTypes()}
-	// What has no wrong name is short: it can't keep the decoder busy.
+	types := settingTypes()
+	most := 2 * len(types) // what has more says something twice, and could keep a terminal busy
+	r := reader{data: []byte(text), entries: findEntries([]byte(text), most), types: types}
 	if keys, faults = allowed(r.entries); len(faults) > 0 {
 		return f.Config, nil, faults
 	}
