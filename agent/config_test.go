@@ -230,6 +230,7 @@ func TestEverySettingIsExplained(t *testing.T) {
 		"payments.keep_bin6":      "may be either",
 		"loyalty.member_key_file": "may be empty",
 		"loyalty.region":          "may be empty",
+		"loyalty.time_zone":       "may be empty",
 	}
 	for section := range reflect.TypeFor[Config]().Fields() {
 		if section.Tag.Get("comment") == "" {

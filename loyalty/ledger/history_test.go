@@ -317,4 +317,3 @@ func rowsOf(log byte, asOf, through uint64, rows ...*wire.CardRow) *wire.CardRow
 	id[0] = log
 	return &wire.CardRows{LogId: id, AsOf: asOf, Through: through, Rows: rows}
 }
-
