@@ -20,6 +20,8 @@ HOT     = internal/runtime/... runtime/... go.etcd.io/... \
 	$(addprefix google.golang.org/protobuf/,encoding/protowire internal/encoding/... internal/impl proto) \
 	$(addprefix github.com/stampd/stampd/,loyalty pci uplink/block uplink/packing)
 SMALL   = $(RELEASE) -tags grpcnotrace,nethttpomithttp2 -gcflags=all=-l $(HOT:%=-gcflags=%=)
+# Linux has pages of 4 KiB on ARMv7; the linker would leave room between the program's parts for 64.
+ARMV7   = GOARCH=arm GOARM=7 $(subst -s -w,-s -w -R 0x1000,$(SMALL))
 
 GOTEST   = $(GO) test -json -count=1 -timeout 5m
 TALLY    = | $(GO) run ./.ci/tally
@@ -74,7 +76,7 @@ kernel-test: ## tests of the hardware as root on Debian's kernel in QEMU; ARCH=a
 	  $(if $(filter command line,$(origin CYCLES)),-env CYCLES=$(CYCLES)) $(TALLY)
 
 cross: ## build both programs for ARM, stripped, and hold the armv7 agent to its budget
-	GOARCH=arm GOARM=7 $(SMALL) -o bin/linux-armv7/stampd ./agent
+	$(ARMV7) -o bin/linux-armv7/stampd ./agent
 	GOARCH=arm GOARM=7 $(RELEASE) -o bin/linux-armv7/stampd-backend ./uplink/cmd/backend
 	GOARCH=arm64 $(SMALL) -o bin/linux-arm64/stampd ./agent
 	GOARCH=arm64 $(RELEASE) -o bin/linux-arm64/stampd-backend ./uplink/cmd/backend
@@ -86,7 +88,7 @@ leaks: ## modems, batteries, gauges, buses and switches come and go CYCLES=10000
 	$(GO) test -count=1 -timeout 1h -v -run Unplug ./hal ./hal/at -args -cycles $(CYCLES) | grep -v '^=== '
 
 bench: ## what stampd costs: every figure beside its floor and its budget; ONLY=name measures one thing, TIME=5m watches an idle terminal for longer
-	@GOARCH=arm GOARM=7 $(SMALL) -o bin/linux-armv7/stampd ./agent
+	@$(ARMV7) -o bin/linux-armv7/stampd ./agent
 	@$(SMALL) -o bin/release/stampd ./agent
 	@$(RELEASE) -o bin/release/stampd-backend ./uplink/cmd/backend
 	@$(GO) run ./uplink/cmd/cost $(if $(ONLY),-only '$(ONLY)') $(if $(filter command line,$(origin TIME)),-idle $(TIME))
