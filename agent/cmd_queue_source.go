@@ -19,6 +19,7 @@ type queueOfAgent struct {
 	*client
 	cancel    context.CancelFunc
 	explained bool
+	fault     string // what keeps the agent from its file, as it said last
 }
 
 func newQueueOfAgent(cmd *cobra.Command) (*queueOfAgent, error) {
@@ -36,12 +37,21 @@ func (q *queueOfAgent) close() error {
 
 func (q *queueOfAgent) explain() { q.explained = true }
 
-func (q *queueOfAgent) damage() error { return nil } // a damaged file is replaced before the agent works with it
+// damage tells of a file that the agent can't open: its records are there, and the agent has none of them. A damaged one is replaced
+// before the agent works with it.
+func (q *queueOfAgent) damage() error {
+	if q.fault == "" {
+		return nil
+	}
+	return cli.WithHint(fmt.Errorf("the agent can't use its queue file: %s", printable(q.fault)), "read the file itself: name it with --file")
+}
 
 func (q *queueOfAgent) list(ctx context.Context) (*wire.ListQueueResponse, error) {
 	ctx, cancel := context.WithTimeout(ctx, answerTimeout)
 	defer cancel()
-	return ask(ctx, q.client, callListQueue, &wire.ListQueueRequest{})
+	res, err := ask(ctx, q.client, callListQueue, &wire.ListQueueRequest{})
+	q.fault = res.GetFile().GetFault()
+	return res, err
 }
 
 func (q *queueOfAgent) records(ctx context.Context, lane *wire.QueueLane, from uint64) iter.Seq2[*wire.QueueRecord, error] {

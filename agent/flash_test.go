@@ -117,8 +117,14 @@ func (h *house) serve(t *testing.T) (stop func()) {
 // run starts the agent, and returns when it answers.
 func (h *house) run(t *testing.T, spillAfter time.Duration) {
 	t.Helper()
+	h.start(t, fmt.Sprintf(readings, h.dir, h.listen, h.sys, spillAfter))
+}
+
+// start starts the agent with settings, and returns when it answers.
+func (h *house) start(t *testing.T, settings string) {
+	t.Helper()
 	config := filepath.Join(h.dir, "stampd.toml")
-	if err := os.WriteFile(config, fmt.Appendf(nil, readings, h.dir, h.listen, h.sys, spillAfter), 0o600); err != nil {
+	if err := os.WriteFile(config, []byte(settings), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	program, err := os.Executable()
