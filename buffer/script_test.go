@@ -34,6 +34,7 @@ func scripts() []script {
 		{name: "full", room: little, prepare: oneSale, run: fillUp},
 		{name: "compaction", room: ample, prepare: mostlyFree, run: startAndSell},
 		{name: "salvage", room: some, prepare: damaged, run: startAndSell},
+		{name: "migration", room: some, prepare: ofFormatOne, run: startAndSell},
 	}
 }
 
@@ -118,6 +119,18 @@ func startAndSell(s *session) {
 		s.sell(2)
 	}
 	s.read()
+}
+
+// ofFormatOne leaves a queue of an earlier version.
+func ofFormatOne(t *testing.T, dir string, room int64, p *promise) {
+	inProcess(t, dir, p, func(do func(command) outcome) {
+		do(command{Do: openQueue, Dir: dir, Room: room})
+		for i := range 12 {
+			do(command{Do: sell, Sales: []sale{{Key: "old-" + string(rune('a'+i)), Body: "a", Card: "card-1", Pad: 600}}})
+		}
+		do(command{Do: closeDown})
+	})
+	formatOne(t, filepath.Join(dir, "queue.db"))
 }
 
 // inProcess runs a script's part in the test's own process.
