@@ -27,14 +27,10 @@ them the config file, and over that what the backend has sent. The output is its
 config file, in which terminal.id and terminal.merchant must be filled in. Write it to a
 new name: the shell empties the file that it writes to before stampd reads its settings.
 
-The backend can change these, and nothing else:
-
-` + remoteList() + `
-
-A change is in force within a second or two: the agent starts again, in the same
-process. It is on trial until the agent has been up and online for ten minutes. When
-the agent does not stay up with it, or does not get online within ten minutes, what was
-in force before comes back.`,
+The backend can change what is marked Remote, and nothing else. A change is in force
+within a second or two: the agent starts again, in the same process. It is on trial
+until the agent has been up and online for ten minutes. When the agent does not stay up
+with it, or does not get online within ten minutes, what was in force before comes back.`,
 		Example: `  stampd config show
   stampd config show --config ./stampd.toml --json
   stampd config show > stampd.toml.new`,

@@ -29,7 +29,11 @@ func printConfig(w io.Writer, cfg Config, sources map[string]string, asJSON bool
 			if err != nil {
 				return fmt.Errorf("cannot write %s: %w", name, err)
 			}
-			fmt.Fprintf(&text, "# %s\n%s = %s", setting.Tag.Get("comment"), name, inTOML(value))
+			mark := ""
+			if setting.Tag.Get(remote) != "" {
+				mark = " Remote."
+			}
+			fmt.Fprintf(&text, "# %s%s\n%s = %s", setting.Tag.Get("comment"), mark, name, inTOML(value))
 			if source := sources[section.Tag.Get("toml")+"."+name]; source != "" {
 				fmt.Fprintf(&text, " # %s", source)
 				origins[inCamelCase(name)] = source

@@ -4,9 +4,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2/unstable"
@@ -14,17 +14,18 @@ import (
 	"github.com/stampd/stampd/agent/settings"
 )
 
-// remoteSettings returns whether the backend may change it, for every "section.key" of [Config], and every section.
-func remoteSettings() (keys, sections map[string]bool) {
-	keys, sections = map[string]bool{}, map[string]bool{}
+// remote is the tag of the settings that the backend may change.
+const remote = "remote"
+
+// remoteSettings returns, for every "section.key" of [Config], whether the backend may change it.
+func remoteSettings() map[string]bool {
+	keys := map[string]bool{}
 	for section := range reflect.TypeFor[Config]().Fields() {
-		name := section.Tag.Get("toml")
 		for setting := range section.Type.Fields() {
-			keys[name+"."+setting.Tag.Get("toml")] = setting.Tag.Get("remote") == "yes"
+			keys[section.Tag.Get("toml")+"."+setting.Tag.Get("toml")] = setting.Tag.Get(remote) != ""
 		}
-		sections[name] = true
 	}
-	return keys, sections
+	return keys
 }
 
 // judge says which settings a text of the backend sets, and everything that is wrong with it: it is held to what a config
@@ -54,10 +55,13 @@ func (f *configFile) over(text string) (cfg Config, keys []string, faults []sett
 	if len(faults) == 0 {
 		ck := checker{}
 		cfg.check(&ck)
-		_, err := time.LoadLocation(cfg.Uplink.TimeZone)
-		ck.that(err == nil || cfg.Uplink.TimeZone == f.Uplink.TimeZone, "uplink.time_zone", "no such zone on this machine")
-		_, err = time.LoadLocation(cfg.Loyalty.TimeZone)
-		ck.that(err == nil || cfg.Loyalty.TimeZone == f.Loyalty.TimeZone, "loyalty.time_zone", "no such zone on this machine")
+		for _, zone := range []struct{ key, own, name string }{
+			{"uplink.time_zone", f.Uplink.TimeZone, cfg.Uplink.TimeZone},
+			{"loyalty.time_zone", f.Loyalty.TimeZone, cfg.Loyalty.TimeZone},
+		} {
+			_, err := time.LoadLocation(zone.name)
+			ck.that(err == nil || zone.name == zone.own, zone.key, "no such zone on this machine")
+		}
 		for _, e := range ck.found {
 			faults = append(faults, faultOf(e.key))
 		}
@@ -70,26 +74,25 @@ func (f *configFile) over(text string) (cfg Config, keys []string, faults []sett
 
 // allowed returns the settings that entries set, or why some of them may not be there.
 func allowed(entries []entry) (keys []string, faults []settings.Fault) {
-	known, sections := remoteSettings()
-	seen := map[string]bool{}
+	known := remoteSettings()
+	all := sections(slices.Sorted(maps.Keys(known)))
+	var seen []string
 	for _, e := range entries {
+		heading := e.kind == unstable.Invalid // its settings are judged one by one
 		may, there := known[e.key]
-		if e.kind == unstable.Invalid {
-			may, there = true, sections[e.key] // its settings are judged one by one
-		}
 		fault := settings.Fault{Key: e.key}
 		switch {
-		case !there:
+		case heading && !slices.Contains(all, e.key), !heading && !there:
 			fault = settings.Fault{Key: "other", Reason: settings.Unknown} // the name may be anything
-		case !may:
+		case !heading && !may:
 			fault.Reason = settings.Forbidden
-		case seen[e.key]:
+		case slices.Contains(seen, e.key):
 			fault.Reason = settings.Malformed
+		case heading:
+			seen = append(seen, e.key)
+			continue
 		default:
-			if e.kind != unstable.Invalid {
-				keys = append(keys, e.key)
-			}
-			seen[e.key] = true
+			seen, keys = append(seen, e.key), append(keys, e.key)
 			continue
 		}
 		if !slices.Contains(faults, fault) {
@@ -107,13 +110,22 @@ func faultOf(key string) settings.Fault {
 	return settings.Fault{Key: "toml", Reason: settings.Malformed}
 }
 
+// values returns the value of every "section.key", to be read and set.
+func (c *Config) values() map[string]reflect.Value {
+	all := map[string]reflect.Value{}
+	for section, values := range reflect.ValueOf(c).Elem().Fields() {
+		for setting, v := range values.Fields() {
+			all[section.Tag.Get("toml")+"."+setting.Tag.Get("toml")] = v
+		}
+	}
+	return all
+}
+
 // clone returns a copy of the settings that shares no list with them.
 func (c Config) clone() Config {
-	for _, section := range reflect.ValueOf(&c).Elem().Fields() {
-		for _, v := range section.Fields() {
-			if v.Kind() == reflect.Slice {
-				v.Set(reflect.AppendSlice(reflect.MakeSlice(v.Type(), 0, v.Len()), v))
-			}
+	for _, v := range c.values() {
+		if v.Kind() == reflect.Slice {
+			v.Set(reflect.AppendSlice(reflect.MakeSlice(v.Type(), 0, v.Len()), v))
 		}
 	}
 	return c
@@ -121,34 +133,13 @@ func (c Config) clone() Config {
 
 // sameBut reports whether two settings differ in none but those of keys. It does not trust the reader that has named them.
 func (c Config) sameBut(other Config, keys []string) bool {
-	others := reflect.ValueOf(other)
-	for section, values := range reflect.ValueOf(c).Fields() {
-		for setting, v := range values.Fields() {
-			key := section.Tag.Get("toml") + "." + setting.Tag.Get("toml")
-			theirs := others.FieldByIndex(section.Index).FieldByIndex(setting.Index)
-			if !slices.Contains(keys, key) && !reflect.DeepEqual(v.Interface(), theirs.Interface()) {
-				return false
-			}
+	theirs := other.values()
+	for key, v := range c.values() {
+		if !slices.Contains(keys, key) && !reflect.DeepEqual(v.Interface(), theirs[key].Interface()) {
+			return false
 		}
 	}
 	return true
-}
-
-// remoteList returns the settings that the backend may change, a line for each section.
-func remoteList() string {
-	var lines []string
-	for section := range reflect.TypeFor[Config]().Fields() {
-		var names []string
-		for setting := range section.Type.Fields() {
-			if setting.Tag.Get("remote") == "yes" {
-				names = append(names, setting.Tag.Get("toml"))
-			}
-		}
-		if len(names) > 0 {
-			lines = append(lines, "  ["+section.Tag.Get("toml")+"] "+strings.Join(names, " "))
-		}
-	}
-	return strings.Join(lines, "\n")
 }
 
 // effective returns the settings with those of the backend over them, and where each has its value from. When those of the
