@@ -31,9 +31,15 @@ func shop(t *testing.T) (Options, *Backend, func() error) {
 
 func putCoffee(t *testing.T, o Options, version uint32) {
 	t.Helper()
+	putProgramme(t, o, coffee(version))
+}
+
+// putProgramme gives the merchant m1 a programme.
+func putProgramme(t *testing.T, o Options, p loyalty.Programme) {
+	t.Helper()
 	store, err := programme.Open(ProgrammesDir(o.Dir))
 	if err == nil {
-		err = store.Put("m1", coffee(version))
+		err = store.Put("m1", p)
 	}
 	if err != nil {
 		t.Fatal(err)

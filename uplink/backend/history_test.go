@@ -13,7 +13,6 @@ import (
 	"github.com/stampd/stampd/loyalty"
 	"github.com/stampd/stampd/loyalty/ledger"
 	"github.com/stampd/stampd/pci"
-	"github.com/stampd/stampd/uplink/backend/programme"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -51,13 +50,7 @@ func newHistory(t *testing.T, seed uint64) *history {
 	t.Helper()
 	h := &history{t: t, r: rand.New(rand.NewPCG(seed, 7)), opts: newOptions(t)}
 	h.opts.EchoAfter = time.Millisecond
-	store, err := programme.Open(ProgrammesDir(h.opts.Dir))
-	if err == nil {
-		err = store.Put("m1", counterProgramme)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	putProgramme(t, h.opts, counterProgramme)
 	h.raise()
 	h.opts.Listen = h.child.addr // the terminals' address stays
 	for i := range 3 {
