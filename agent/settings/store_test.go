@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -426,13 +427,14 @@ func TestToldLater(t *testing.T) {
 		m.t = t
 		defer m.open()()
 		m.take(1, "bad")
-		broken := true
+		var broken atomic.Bool
+		broken.Store(true)
 		m.store.Begin()
 		ctx, cancel := context.WithCancel(t.Context())
 		var running sync.WaitGroup
 		running.Go(func() {
 			m.store.Run(ctx, Running{Online: m.online, Record: func(ctx context.Context, a *wire.Audit) error {
-				if broken {
+				if broken.Load() {
 					return errors.New("full")
 				}
 				return m.record(ctx, a)
@@ -441,7 +443,7 @@ func TestToldLater(t *testing.T) {
 		time.Sleep(time.Minute / 2)
 		m.take(2, "worse bad")
 		time.Sleep(time.Second)
-		broken = false
+		broken.Store(false)
 		time.Sleep(2 * tellAgain)
 		cancel()
 		running.Wait()
