@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -286,6 +287,46 @@ func (h *history) seeEachOther() {
 	}
 }
 
+// stampAtOnce has all terminals give stamps to one member at the same time. No terminal's card ever goes back: neither its own stamps
+// that the backend does not have yet are forgotten over what the backend sends, nor what it has seen of the others'.
+func (h *history) stampAtOnce() {
+	const each, who = 15, patrons + 9
+	var wg sync.WaitGroup
+	for _, c := range h.counters {
+		wg.Go(func() {
+			var seen int32
+			for i := range each {
+				answer, err := c.AwardStamps(h.t.Context(), &wire.AwardStampsRequest{IdempotencyKey: fmt.Sprint("at-once-", i), Phone: phoneAt(who)})
+				if err != nil {
+					h.t.Errorf("%s: %v", c.name, err)
+					return
+				}
+				if got := answer.GetCard().GetStamps(); got <= seen {
+					h.t.Errorf("%s: stamp %d was answered with a card of %d, after one of %d", c.name, i+1, got, seen)
+				}
+				seen = max(seen, answer.GetCard().GetStamps())
+				for range 5 {
+					got, err := c.GetCard(h.t.Context(), &wire.GetCardRequest{Phone: phoneAt(who)})
+					if n := got.GetCard().GetStamps(); err != nil || n < seen {
+						h.t.Errorf("%s: a card of %d after one of %d, %v", c.name, n, seen, err)
+					}
+					seen = max(seen, got.GetCard().GetStamps())
+				}
+			}
+		})
+	}
+	wg.Wait()
+	within(h.t, 2*time.Second, "all have all stamps", func() bool {
+		for _, c := range h.counters {
+			got, err := c.GetCard(h.t.Context(), &wire.GetCardRequest{Phone: phoneAt(who)})
+			if err != nil || got.GetCard().GetStamps() != int32(each*len(h.counters)) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
 // play plays the history of a seed.
 func play(t *testing.T, seed uint64, steps int) {
 	t.Helper()
@@ -301,6 +342,7 @@ func play(t *testing.T, seed uint64, steps int) {
 	b := h.settle()
 	h.agree(b)
 	h.seeEachOther()
+	h.stampAtOnce()
 	h.agree(b)
 	for _, c := range h.counters {
 		c.verify()
