@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"path/filepath"
@@ -218,6 +219,69 @@ func TestATModemNoise(t *testing.T) {
 			t.Errorf("reading differs (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// A modem that takes as long for each answer as one may for AT is read within a minute.
+func TestATModemThinking(t *testing.T) {
+	tr, want := transcript(t, "../testdata/at/quectel-ep06.txtar")
+	for _, delay := range []time.Duration{300 * time.Millisecond, 450 * time.Millisecond, 700 * time.Millisecond, 900 * time.Millisecond} {
+		t.Run(delay.String(), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				virtual := haltest.NewModem(tr)
+				virtual.Delay(delay)
+				ctx, cancel := context.WithCancel(context.Background())
+				defer cancel()
+				modem := hal.NewATModem(hal.ATOptions{Name: want.Name, Open: func() (at.Stream, error) {
+					ours, theirs := net.Pipe()
+					context.AfterFunc(ctx, func() { theirs.Close() })
+					go virtual.Serve(ctx, &tty{ReadWriter: theirs, sent: queue(theirs)})
+					return ours, nil
+				}})
+				defer modem.Close()
+				for started := time.Now(); ; time.Sleep(time.Second) {
+					r, err := modem.Read(t.Context())
+					if err == nil && r.Imei == want.Imei && r.GetRegistration() == want.GetRegistration() && r.RsrpDecidbm != nil {
+						return
+					}
+					if time.Since(started) > time.Minute {
+						t.Fatalf("after a minute the reading is %v, error %v", r, err)
+					}
+				}
+			})
+		})
+	}
+}
+
+// tty is the modem's end of a line which keeps what is sent to it until the modem reads it, as the kernel does.
+type tty struct {
+	io.ReadWriter
+	sent <-chan byte
+}
+
+// Read returns one byte.
+func (t *tty) Read(p []byte) (int, error) {
+	b, more := <-t.sent
+	if !more {
+		return 0, io.EOF
+	}
+	p[0] = b
+	return 1, nil
+}
+
+// queue returns what comes from a stream.
+func queue(from io.Reader) <-chan byte {
+	sent := make(chan byte, 4096)
+	go func() {
+		defer close(sent)
+		var b [1]byte
+		for {
+			if _, err := from.Read(b[:]); err != nil {
+				return
+			}
+			sent <- b[0]
+		}
+	}()
+	return sent
 }
 
 // A modem that answers so slowly that not even its name is known in time hangs; when it answers as it should again, it is read.

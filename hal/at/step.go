@@ -19,7 +19,7 @@ const (
 	quietLimit = 500 * time.Millisecond
 	// settleQuiet is how long no end of an answer may come from a modem that has no answer to a probe, until it is believed
 	// that none is to come.
-	settleQuiet = 400 * time.Millisecond
+	settleQuiet = syncTimeout
 	// settleLimit is how long that is waited for.
 	settleLimit = 3 * time.Second
 )
