@@ -17,17 +17,6 @@ import (
 // remote is the tag of the settings that the backend may change.
 const remote = "remote"
 
-// remoteSettings returns, for every "section.key" of [Config], whether the backend may change it.
-func remoteSettings() map[string]bool {
-	keys := map[string]bool{}
-	for section := range reflect.TypeFor[Config]().Fields() {
-		for setting := range section.Type.Fields() {
-			keys[section.Tag.Get("toml")+"."+setting.Tag.Get("toml")] = setting.Tag.Get(remote) != ""
-		}
-	}
-	return keys
-}
-
 // judge says which settings a text of the backend sets, and everything that is wrong with it: it is held to what a config
 // file is held to, on top of this one, and may change nothing but what the backend may change.
 func (f *configFile) judge(text string) (keys []string, faults []settings.Fault) {
@@ -47,7 +36,7 @@ func (f *configFile) over(text string) (cfg Config, keys []string, faults []sett
 	r.base = f.Config.clone
 	r.decode(&cfg)
 	for _, e := range r.found {
-		faults = append(faults, faultOf(e.key))
+		faults = add(faults, faultOf(e.key))
 	}
 	if len(faults) == 0 && !f.Config.sameBut(cfg, keys) {
 		faults = append(faults, settings.Fault{Key: "toml", Reason: settings.Forbidden})
@@ -63,28 +52,28 @@ func (f *configFile) over(text string) (cfg Config, keys []string, faults []sett
 			ck.that(err == nil || zone.name == zone.own, zone.key, "no such zone on this machine")
 		}
 		for _, e := range ck.found {
-			faults = append(faults, faultOf(e.key))
+			faults = add(faults, faultOf(e.key))
 		}
 	}
 	if len(faults) > 0 {
-		return f.Config, nil, slices.Compact(faults)
+		return f.Config, nil, faults
 	}
 	return cfg, keys, nil
 }
 
 // allowed returns the settings that entries set, or why some of them may not be there.
 func allowed(entries []entry) (keys []string, faults []settings.Fault) {
-	known := remoteSettings()
+	known := settingFields()
 	all := sections(slices.Sorted(maps.Keys(known)))
 	var seen []string
 	for _, e := range entries {
 		heading := e.kind == unstable.Invalid // its settings are judged one by one
-		may, there := known[e.key]
+		field, there := known[e.key]
 		fault := settings.Fault{Key: e.key}
 		switch {
 		case heading && !slices.Contains(all, e.key), !heading && !there:
 			fault = settings.Fault{Key: "other", Reason: settings.Unknown} // the name may be anything
-		case !heading && !may:
+		case !heading && field.Tag.Get(remote) == "":
 			fault.Reason = settings.Forbidden
 		case slices.Contains(seen, e.key):
 			fault.Reason = settings.Malformed
@@ -95,11 +84,19 @@ func allowed(entries []entry) (keys []string, faults []settings.Fault) {
 			seen, keys = append(seen, e.key), append(keys, e.key)
 			continue
 		}
-		if !slices.Contains(faults, fault) {
-			faults = append(faults, fault)
-		}
+		faults = add(faults, fault)
 	}
 	return keys, faults
+}
+
+// add adds a fault that is not among others yet.
+func add(faults []settings.Fault, fault settings.Fault) []settings.Fault {
+	for _, f := range faults {
+		if f == fault {
+			return faults
+		}
+	}
+	return append(faults, fault)
 }
 
 // faultOf returns what is wrong with the value of a setting, or with the text when it is about none.
@@ -110,21 +107,11 @@ func faultOf(key string) settings.Fault {
 	return settings.Fault{Key: "toml", Reason: settings.Malformed}
 }
 
-// values returns the value of every "section.key", to be read and set.
-func (c *Config) values() map[string]reflect.Value {
-	all := map[string]reflect.Value{}
-	for section, values := range reflect.ValueOf(c).Elem().Fields() {
-		for setting, v := range values.Fields() {
-			all[section.Tag.Get("toml")+"."+setting.Tag.Get("toml")] = v
-		}
-	}
-	return all
-}
-
 // clone returns a copy of the settings that shares no list with them.
 func (c Config) clone() Config {
-	for _, v := range c.values() {
-		if v.Kind() == reflect.Slice {
+	all := reflect.ValueOf(&c).Elem()
+	for _, field := range settingFields() {
+		if v := all.FieldByIndex(field.Index); v.Kind() == reflect.Slice {
 			v.Set(reflect.AppendSlice(reflect.MakeSlice(v.Type(), 0, v.Len()), v))
 		}
 	}
@@ -133,9 +120,10 @@ func (c Config) clone() Config {
 
 // sameBut reports whether two settings differ in none but those of keys. It does not trust the reader that has named them.
 func (c Config) sameBut(other Config, keys []string) bool {
-	theirs := other.values()
-	for key, v := range c.values() {
-		if !slices.Contains(keys, key) && !reflect.DeepEqual(v.Interface(), theirs[key].Interface()) {
+	own, theirs := reflect.ValueOf(c), reflect.ValueOf(other)
+	for key, field := range settingFields() {
+		same := reflect.DeepEqual(own.FieldByIndex(field.Index).Interface(), theirs.FieldByIndex(field.Index).Interface())
+		if !same && !slices.Contains(keys, key) {
 			return false
 		}
 	}

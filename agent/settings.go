@@ -10,13 +10,23 @@ import (
 
 var textUnmarshaler = reflect.TypeFor[encoding.TextUnmarshaler]()
 
+// settingFields returns the field of every "section.key" of [Config].
+func settingFields() map[string]reflect.StructField {
+	fields := map[string]reflect.StructField{}
+	for section := range reflect.TypeFor[Config]().Fields() {
+		for setting := range section.Type.Fields() {
+			setting.Index = []int{section.Index[0], setting.Index[0]}
+			fields[section.Tag.Get("toml")+"."+setting.Tag.Get("toml")] = setting
+		}
+	}
+	return fields
+}
+
 // settingTypes returns the type of every "section.key" of [Config].
 func settingTypes() map[string]reflect.Type {
 	types := map[string]reflect.Type{}
-	for section := range reflect.TypeFor[Config]().Fields() {
-		for setting := range section.Type.Fields() {
-			types[section.Tag.Get("toml")+"."+setting.Tag.Get("toml")] = setting.Type
-		}
+	for key, field := range settingFields() {
+		types[key] = field.Type
 	}
 	return types
 }
