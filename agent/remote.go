@@ -33,12 +33,12 @@ func (f *configFile) over(text string) (cfg Config, keys []string, faults []sett
 		return f.Config, nil, faults
 	}
 	r.refuseNumbers()
-	r.base = f.Config.clone
+	r.base = f.clone
 	r.decode(&cfg)
 	for _, e := range r.found {
 		faults = add(faults, faultOf(e.key))
 	}
-	if len(faults) == 0 && !f.Config.sameBut(cfg, keys) {
+	if len(faults) == 0 && !f.sameBut(cfg, keys) {
 		faults = append(faults, settings.Fault{Key: "toml", Reason: settings.Forbidden})
 	}
 	if len(faults) == 0 {
@@ -91,10 +91,8 @@ func allowed(entries []entry) (keys []string, faults []settings.Fault) {
 
 // add adds a fault that is not among others yet.
 func add(faults []settings.Fault, fault settings.Fault) []settings.Fault {
-	for _, f := range faults {
-		if f == fault {
-			return faults
-		}
+	if slices.Contains(faults, fault) {
+		return faults
 	}
 	return append(faults, fault)
 }

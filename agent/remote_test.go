@@ -107,7 +107,7 @@ func TestJudge(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f := fileOf(t, file)
-			before := f.Config.clone()
+			before := f.clone()
 			cfg, keys, faults := f.over(tt.text)
 			got := fmt.Sprint(keys)
 			if len(faults) > 0 {
@@ -129,7 +129,7 @@ func TestJudge(t *testing.T) {
 func TestOverIsInForce(t *testing.T) {
 	f := fileOf(t, goodConfig+"[telemetry]\nhost_every = '9m'\n")
 	cfg, _, faults := f.over("[telemetry]\nbattery_every = '7m'\napps = ['name:pos']\n")
-	want := f.Config.clone()
+	want := f.clone()
 	want.Telemetry.BatteryEvery.Duration = 7 * 60e9
 	want.Telemetry.Apps = []string{"name:pos"}
 	if diff := cmp.Diff(want, cfg, asWritten()); diff != "" || len(faults) > 0 {
@@ -231,7 +231,7 @@ func FuzzJudge(f *testing.F) {
 				t.Errorf("%s is taken", key)
 			}
 		}
-		if !file.Config.sameBut(cfg, keys) {
+		if !file.sameBut(cfg, keys) {
 			t.Error("something else has changed")
 		}
 		ck := checker{}

@@ -19,13 +19,6 @@ import (
 	"github.com/stampd/stampd/uplink/wire"
 )
 
-const (
-	applied    = wire.AuditKind_AUDIT_KIND_SETTINGS_APPLIED
-	refused    = wire.AuditKind_AUDIT_KIND_SETTINGS_REFUSED
-	rolledBack = wire.AuditKind_AUDIT_KIND_SETTINGS_ROLLED_BACK
-	kept       = wire.AuditKind_AUDIT_KIND_SETTINGS_KEPT
-)
-
 // wordJudge takes texts of words, each of which is a setting; those that begin with "bad" are not allowed.
 func wordJudge(toml string) (keys []string, faults []Fault) {
 	for word := range strings.FieldsSeq(toml) {

@@ -165,7 +165,7 @@ func (l *Ledger) TakeLease(ctx context.Context, m *wire.Lease) error {
 // current returns the leases without those that are spent or known to be over, and of the others the latest.
 func current(list []lease, now loyalty.Now) (kept []lease) {
 	for _, s := range list {
-		if s.Left() > 0 && !(now.Wall.Known && now.Wall.UnixMs >= s.Until.UnixMs) {
+		if s.Left() > 0 && (!now.Wall.Known || now.Wall.UnixMs < s.Until.UnixMs) {
 			kept = append(kept, s)
 		}
 	}

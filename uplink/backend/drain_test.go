@@ -86,9 +86,10 @@ func TestDrainWhilePaymentsAreTakenAgain(t *testing.T) {
 				wg.Go(func() { pay(key) })
 			}
 			wg.Go(func() { pay(fmt.Sprint("stored-", n*997%stored)); again.Add(1) })
-			if n%20 == 10 {
+			switch n % 20 {
+			case 10:
 				l.setCut(true)
-			} else if n%20 == 13 {
+			case 13:
 				l.setCut(false)
 			}
 			<-tick.C

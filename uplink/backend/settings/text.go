@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 
 	"github.com/pelletier/go-toml/v2"
 )
@@ -92,9 +93,7 @@ func over(below, above string) (string, error) {
 		if all[name] == nil {
 			all[name] = map[string]any{}
 		}
-		for key, value := range section {
-			all[name][key] = value
-		}
+		maps.Copy(all[name], section)
 	}
 	var text bytes.Buffer
 	if err := toml.NewEncoder(&text).Encode(all); err != nil {
