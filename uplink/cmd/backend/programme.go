@@ -23,15 +23,7 @@ was given under it counts by it for ever, so new rules get a higher version. Ter
 that are connected have them within two seconds, the others when they connect; a running
 backend needs no restart.
 
-A file has the fields of Programme in uplink/wire/cards.proto, as TOML or JSON:
-
-  id = "coffee"
-  version = 1
-  stamps_per_reward = 9          # buy nine, get one free
-  max_stamps_per_purchase = 3
-  min_gap_ms = 600000
-  zone = "Europe/Berlin"
-  minimum_spend = [{ currency = "EUR", minor = 250 }]`,
+A file with rules is TOML or JSON; 'stampd-backend programme put --help' shows one.`,
 		Example: `  stampd-backend programme put --dir ./data --merchant corner-cafe coffee.toml
   stampd-backend programme list --dir ./data
   stampd-backend programme show --dir ./data --merchant corner-cafe coffee`,
@@ -55,8 +47,35 @@ func addMerchantFlag(cmd *cobra.Command) *string {
 
 func newProgrammePutCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     "put FILE",
-		Short:   "Put a version of a programme into force",
+		Use:   "put FILE",
+		Short: "Put a version of a programme into force",
+		Long: `Put a version of a programme into force. A file has the fields of Programme in
+uplink/wire/cards.proto, as TOML or JSON. One with all that shops commonly need:
+
+  id = "coffee"
+  version = 1                        # higher with each change
+  stamps_per_reward = 9              # buy nine, get one free
+  stamps_per_item = 1                # one for each coffee; without such a rule, one for each purchase
+  max_stamps_per_purchase = 3        # the most that one purchase earns
+  minimum_spend = [{ currency = "EUR", minor = 250 }]   # 2.50 EUR before tax and tip; left out: anything
+  min_gap_ms = 600000                # ten minutes between two awards; 0: none; left out: 15 minutes
+  max_per_day = 2                    # awards to one member; 0: any; left out: 1, or any when a purchase may earn several
+  max_per_terminal_hour = 60         # awards by one terminal; 0 or left out: any, as of those below
+  max_per_operator_hour = 60
+  max_manual_per_day = 5             # awards for no sale, by one terminal
+  zone = "Europe/Berlin"             # in which days begin; left out: UTC
+  floor_per_account_day = 1          # rewards to one member while the backend can't be asked, at your risk; left out: none
+  floor_total = 5                    # the same, of one terminal to all members; both are needed
+  expire_after_ms = 31536000000      # stamps are lost after 365 days; left out: never
+  # Several rewards, the cheapest first, which costs stamps_per_reward. Left out: one.
+  [[rewards]]
+  id = "coffee"
+  name = "Any coffee"
+  stamps = 9
+  [[rewards]]
+  id = "breakfast"
+  name = "Breakfast for one"
+  stamps = 20`,
 		Example: "  stampd-backend programme put --dir ./data --merchant corner-cafe coffee.toml",
 		Args:    cli.OneArgument("a file with the rules, .toml or .json"),
 	}
@@ -76,7 +95,7 @@ func newProgrammePutCommand() *cobra.Command {
 		}
 		p, err := programme.Parse(text, syntax)
 		if err != nil {
-			return cli.WithHint(fmt.Errorf("cannot read %s: %w", args[0], err), "'stampd-backend programme --help' has an example")
+			return cli.WithHint(fmt.Errorf("cannot read %s: %w", args[0], err), "'stampd-backend programme put --help' has an example")
 		}
 		store, err := openProgrammes(cmd)
 		if err != nil {

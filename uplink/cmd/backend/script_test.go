@@ -12,6 +12,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,6 +46,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"await-listener": awaitListener,
+			"sample":         sample,
 			"self-sign":      selfSign,
 			"usage":          usage,
 		},
@@ -60,6 +62,16 @@ func awaitListener(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("nobody listens on %s", args[0])
+}
+
+// sample writes the programme that the last command's help shows into a file, as somebody copies it.
+func sample(ts *testscript.TestScript, _ bool, args []string) {
+	_, text, found := strings.Cut(ts.ReadFile("stdout"), "\n\n  id = ")
+	text, _, ended := strings.Cut(text, "\n\n")
+	if !found || !ended {
+		ts.Fatalf("the help shows no programme")
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte("id = "+text), 0o600))
 }
 
 // selfSign writes a certificate for 127.0.0.1 without serverAuth, or one for servers that has a common name alone:
