@@ -72,3 +72,11 @@ func checkLease(l *wire.Lease) string {
 	}
 	return ""
 }
+
+// checkRecall returns what is wrong with a recall, or "".
+func checkRecall(m *wire.LeaseRecall) string {
+	if len(m.GetId()) != idLength || len(m.GetAccountRef()) != refLength {
+		return "an id has another length"
+	}
+	return ""
+}

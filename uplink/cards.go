@@ -21,4 +21,7 @@ type Cards interface {
 	TakeProgrammes(context.Context, *wire.Programmes) error
 	// TakeLease stores a lease and its number, whether it was asked for or not. It may come more than once.
 	TakeLease(context.Context, *wire.Lease) error
+	// RecallLease records that what is left of a lease is given back, and uses it no more. It does nothing when the terminal
+	// has no such lease, or nothing is left of it. It may come more than once.
+	RecallLease(context.Context, *wire.LeaseRecall) error
 }

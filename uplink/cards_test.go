@@ -19,6 +19,7 @@ type shelf struct {
 	rows       []*wire.CardRows
 	programmes int
 	leases     []*wire.Lease
+	recalls    []*wire.LeaseRecall
 }
 
 func (s *shelf) Have() (*wire.LoyaltyState, error) { return &wire.LoyaltyState{}, nil }
@@ -41,6 +42,13 @@ func (s *shelf) TakeLease(_ context.Context, l *wire.Lease) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.leases = append(s.leases, l)
+	return nil
+}
+
+func (s *shelf) RecallLease(_ context.Context, m *wire.LeaseRecall) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.recalls = append(s.recalls, m)
 	return nil
 }
 
@@ -112,6 +120,8 @@ func TestNonsenseAboutCards(t *testing.T) {
 		"a lease of no rights":   lease(&wire.Lease{Id: id, Number: 1, AccountRef: ref, ProgrammeId: "coffee", UntilUnixMs: 1, TtlS: 1}),
 		"a lease of -1 rights":   lease(&wire.Lease{Id: id, Number: 1, AccountRef: ref, ProgrammeId: "coffee", Rights: -1, UntilUnixMs: 1, TtlS: 1}),
 		"a lease with no number": lease(&wire.Lease{Id: id, AccountRef: ref, ProgrammeId: "coffee", Rights: 1, UntilUnixMs: 1, TtlS: 1}),
+		"a recall of nothing":    {Message: &wire.ToTerminal_LeaseRecall{LeaseRecall: &wire.LeaseRecall{AccountRef: ref}}},
+		"a recall from nobody":   {Message: &wire.ToTerminal_LeaseRecall{LeaseRecall: &wire.LeaseRecall{Id: id, AccountRef: ref[:16]}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := &shelf{}
@@ -135,7 +145,7 @@ func TestNonsenseAboutCards(t *testing.T) {
 			flushed(t, b)
 			s.mu.Lock()
 			defer s.mu.Unlock()
-			if len(s.rows)+len(s.leases)+s.programmes > 0 || len(b.alarms) != 1 {
+			if len(s.rows)+len(s.leases)+len(s.recalls)+s.programmes > 0 || len(b.alarms) != 1 {
 				t.Errorf("used: %v %v %d, alarms %v", s.rows, s.leases, s.programmes, b.alarms)
 			}
 		})

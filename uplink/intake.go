@@ -128,6 +128,8 @@ func (i *intake) judge(ctx context.Context, m *wire.ToTerminal) (kind, wrong str
 			}
 			return i.Cards.TakeLease(ctx, m.LeaseAnswer.GetLease())
 		}
+	case *wire.ToTerminal_LeaseRecall:
+		return "lease_recall", checkRecall(m.LeaseRecall), func() error { return i.Cards.RecallLease(ctx, m.LeaseRecall) }
 	}
 	return "", "", nil // a message of a later version
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/loyalty"
@@ -162,12 +163,13 @@ func (l *Ledger) TakeLease(ctx context.Context, m *wire.Lease) error {
 	})
 }
 
-// current returns the leases without those that are spent or known to be over, and of the others the latest.
-func current(list []lease, now loyalty.Now) (kept []lease) {
-	for _, s := range list {
-		if s.Left() > 0 && (!now.Wall.Known || now.Wall.UnixMs < s.Until.UnixMs) {
-			kept = append(kept, s)
-		}
+// current returns the leases without those that are known to be over, and no more than there is room for: those that are spent
+// go first, then the oldest. One that is spent is kept as long as it may come again.
+func current(list []lease, now loyalty.Now) []lease {
+	list = slices.DeleteFunc(list, func(s lease) bool { return now.Wall.Known && now.Wall.UnixMs >= s.Until.UnixMs })
+	for len(list) > mostLeases {
+		i := max(slices.IndexFunc(list, func(s lease) bool { return s.Left() == 0 }), 0)
+		list = slices.Delete(list, i, i+1)
 	}
-	return kept[max(len(kept)-mostLeases, 0):]
+	return list
 }

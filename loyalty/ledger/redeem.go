@@ -213,8 +213,12 @@ func (d redemption) decide(b *book, a loyalty.Account) (loyalty.Right, *lease, e
 		return 0, nil, err
 	}
 	for i := range leases {
-		if leases[i].ID == d.said.lease && leases[i].Left() > 0 {
+		switch {
+		case leases[i].ID != d.said.lease:
+		case leases[i].Left() > 0:
 			return loyalty.ByBackend, &leases[i], nil
+		default:
+			d.said.refused = RefusedLeasedElsewhere // it was recalled, or used by another call
 		}
 	}
 	programme := b.Programme

@@ -297,11 +297,11 @@ func TestLastRewardIsLeasedOnce(t *testing.T) {
 		t.Fatal(err)
 	}
 	b, _ = start(t, o)
-	one.connect(o, b.Addr().String())
 	two.connect(o, b.Addr().String())
 	if got := two.ask(who).GetRefusal(); got != wire.LeaseRefusal_LEASE_REFUSAL_LEASED {
 		t.Errorf("after a restart the other terminal was told %v", got)
 	}
+	one.connect(o, b.Addr().String())
 	one.do(who, loyalty.Redeem{Stamps: 9, Right: loyalty.ByLease, Lease: loyalty.LeaseID(first.Id)})
 	one.sent()
 	if got := one.ask(who).GetRefusal(); got != wire.LeaseRefusal_LEASE_REFUSAL_NOTHING_AVAILABLE {

@@ -38,6 +38,7 @@ type till struct {
 	rows       map[rowKey][]byte
 	have       *wire.LoyaltyState
 	leases     []*wire.Lease
+	used       map[loyalty.LeaseID]bool
 	programmes *wire.Programmes
 	messages   int
 	bytes      int
@@ -57,7 +58,7 @@ func newTill(t *testing.T, name string) *till {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := &till{t: t, name: name, guard: pci.NewGuard(block.Encode), clock: hal.NewClock("/proc"), rows: map[rowKey][]byte{}, have: &wire.LoyaltyState{}}
+	m := &till{t: t, name: name, guard: pci.NewGuard(block.Encode), clock: hal.NewClock("/proc"), rows: map[rowKey][]byte{}, used: map[loyalty.LeaseID]bool{}, have: &wire.LoyaltyState{}}
 	m.queue, err = buffer.Open(buffer.Options{
 		Path: filepath.Join(t.TempDir(), "queue.db"), Terminal: name, Keys: keys, MaxSize: 64 << 20, LedgerReserve: 16 << 20,
 		TelemetryMemory: 1 << 20, SpillAfter: time.Hour, Log: zerolog.Nop(),
@@ -225,6 +226,27 @@ func (m *till) TakeLease(_ context.Context, l *wire.Lease) error {
 	m.leases = append(m.leases, l)
 	m.have.LeaseNumber = l.Number
 	return nil
+}
+
+// RecallLease gives back what is left of a lease, as the ledger does.
+func (m *till) RecallLease(_ context.Context, r *wire.LeaseRecall) error {
+	if rights := m.use(loyalty.LeaseID(r.Id)); rights > 0 {
+		m.do(loyalty.Ref(r.AccountRef), loyalty.LeaseReturn{Lease: loyalty.LeaseID(r.Id), Rights: rights})
+	}
+	return nil
+}
+
+// use uses up what is left of a lease, and returns it.
+func (m *till) use(id loyalty.LeaseID) int32 {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, l := range m.leases {
+		if loyalty.LeaseID(l.Id) == id && !m.used[id] {
+			m.used[id] = true
+			return l.Rights
+		}
+	}
+	return 0
 }
 
 // see calls f with what the terminal has.

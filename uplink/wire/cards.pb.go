@@ -1083,6 +1083,63 @@ func (x *Lease) GetTtlS() uint32 {
 	return 0
 }
 
+// LeaseRecall asks for what is left of a lease: the member wants the reward at another terminal now. The terminal records
+// STAMP_KIND_LEASE_RETURN with the rights that are left, and uses them no more. It records nothing when none are left, or when
+// it has no such lease. A recall may come again.
+type LeaseRecall struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lease.id. 16 bytes. Always set.
+	Id []byte `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Lease.account_ref. 32 bytes. Always set.
+	AccountRef    []byte `protobuf:"bytes,2,opt,name=account_ref,json=accountRef,proto3" json:"account_ref,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeaseRecall) Reset() {
+	*x = LeaseRecall{}
+	mi := &file_cards_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeaseRecall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeaseRecall) ProtoMessage() {}
+
+func (x *LeaseRecall) ProtoReflect() protoreflect.Message {
+	mi := &file_cards_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeaseRecall.ProtoReflect.Descriptor instead.
+func (*LeaseRecall) Descriptor() ([]byte, []int) {
+	return file_cards_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *LeaseRecall) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *LeaseRecall) GetAccountRef() []byte {
+	if x != nil {
+		return x.AccountRef
+	}
+	return nil
+}
+
 var File_cards_proto protoreflect.FileDescriptor
 
 const file_cards_proto_rawDesc = "" +
@@ -1170,7 +1227,11 @@ const file_cards_proto_rawDesc = "" +
 	"\treward_id\x18\x05 \x01(\tR\brewardId\x12\x16\n" +
 	"\x06rights\x18\x06 \x01(\x05R\x06rights\x12\"\n" +
 	"\runtil_unix_ms\x18\a \x01(\x03R\vuntilUnixMs\x12\x13\n" +
-	"\x05ttl_s\x18\b \x01(\rR\x04ttlS*\x91\x02\n" +
+	"\x05ttl_s\x18\b \x01(\rR\x04ttlS\">\n" +
+	"\vLeaseRecall\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1f\n" +
+	"\vaccount_ref\x18\x02 \x01(\fR\n" +
+	"accountRef*\x91\x02\n" +
 	"\fLeaseRefusal\x12\x1d\n" +
 	"\x19LEASE_REFUSAL_UNSPECIFIED\x10\x00\x12#\n" +
 	"\x1fLEASE_REFUSAL_NOTHING_AVAILABLE\x10\x01\x12\x18\n" +
@@ -1194,7 +1255,7 @@ func file_cards_proto_rawDescGZIP() []byte {
 }
 
 var file_cards_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_cards_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_cards_proto_msgTypes = make([]protoimpl.MessageInfo, 13)
 var file_cards_proto_goTypes = []any{
 	(LeaseRefusal)(0),       // 0: stampd.v1.LeaseRefusal
 	(*LoyaltyState)(nil),    // 1: stampd.v1.LoyaltyState
@@ -1209,6 +1270,7 @@ var file_cards_proto_goTypes = []any{
 	(*LeaseRequest)(nil),    // 10: stampd.v1.LeaseRequest
 	(*LeaseAnswer)(nil),     // 11: stampd.v1.LeaseAnswer
 	(*Lease)(nil),           // 12: stampd.v1.Lease
+	(*LeaseRecall)(nil),     // 13: stampd.v1.LeaseRecall
 }
 var file_cards_proto_depIdxs = []int32{
 	4,  // 0: stampd.v1.CardRows.marks:type_name -> stampd.v1.RowMark
@@ -1238,7 +1300,7 @@ func file_cards_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_cards_proto_rawDesc), len(file_cards_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   12,
+			NumMessages:   13,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

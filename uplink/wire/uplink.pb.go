@@ -598,6 +598,7 @@ type ToTerminal struct {
 	//	*ToTerminal_Programmes
 	//	*ToTerminal_LeaseAnswer
 	//	*ToTerminal_Settings
+	//	*ToTerminal_LeaseRecall
 	Message       isToTerminal_Message `protobuf_oneof:"message"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -694,6 +695,15 @@ func (x *ToTerminal) GetSettings() *Settings {
 	return nil
 }
 
+func (x *ToTerminal) GetLeaseRecall() *LeaseRecall {
+	if x != nil {
+		if x, ok := x.Message.(*ToTerminal_LeaseRecall); ok {
+			return x.LeaseRecall
+		}
+	}
+	return nil
+}
+
 type isToTerminal_Message interface {
 	isToTerminal_Message()
 }
@@ -728,6 +738,11 @@ type ToTerminal_Settings struct {
 	Settings *Settings `protobuf:"bytes,6,opt,name=settings,proto3,oneof"`
 }
 
+type ToTerminal_LeaseRecall struct {
+	// A right that another terminal needs now.
+	LeaseRecall *LeaseRecall `protobuf:"bytes,7,opt,name=lease_recall,json=leaseRecall,proto3,oneof"`
+}
+
 func (*ToTerminal_Welcome) isToTerminal_Message() {}
 
 func (*ToTerminal_Ack) isToTerminal_Message() {}
@@ -739,6 +754,8 @@ func (*ToTerminal_Programmes) isToTerminal_Message() {}
 func (*ToTerminal_LeaseAnswer) isToTerminal_Message() {}
 
 func (*ToTerminal_Settings) isToTerminal_Message() {}
+
+func (*ToTerminal_LeaseRecall) isToTerminal_Message() {}
 
 // Welcome answers Hello.
 type Welcome struct {
@@ -1150,7 +1167,7 @@ const file_uplink_proto_rawDesc = "" +
 	"\x0e_round_trip_ms\".\n" +
 	"\bSeqRange\x12\x12\n" +
 	"\x04from\x18\x01 \x01(\x04R\x04from\x12\x0e\n" +
-	"\x02to\x18\x02 \x01(\x04R\x02to\"\xc8\x02\n" +
+	"\x02to\x18\x02 \x01(\x04R\x02to\"\x85\x03\n" +
 	"\n" +
 	"ToTerminal\x12.\n" +
 	"\awelcome\x18\x01 \x01(\v2\x12.stampd.v1.WelcomeH\x00R\awelcome\x12\"\n" +
@@ -1160,7 +1177,8 @@ const file_uplink_proto_rawDesc = "" +
 	"programmes\x18\x04 \x01(\v2\x15.stampd.v1.ProgrammesH\x00R\n" +
 	"programmes\x12;\n" +
 	"\flease_answer\x18\x05 \x01(\v2\x16.stampd.v1.LeaseAnswerH\x00R\vleaseAnswer\x121\n" +
-	"\bsettings\x18\x06 \x01(\v2\x13.stampd.v1.SettingsH\x00R\bsettingsB\t\n" +
+	"\bsettings\x18\x06 \x01(\v2\x13.stampd.v1.SettingsH\x00R\bsettings\x12;\n" +
+	"\flease_recall\x18\a \x01(\v2\x16.stampd.v1.LeaseRecallH\x00R\vleaseRecallB\t\n" +
 	"\amessage\"\x95\x01\n" +
 	"\aWelcome\x124\n" +
 	"\n" +
@@ -1235,6 +1253,7 @@ var file_uplink_proto_goTypes = []any{
 	(*CardRows)(nil),      // 18: stampd.v1.CardRows
 	(*Programmes)(nil),    // 19: stampd.v1.Programmes
 	(*LeaseAnswer)(nil),   // 20: stampd.v1.LeaseAnswer
+	(*LeaseRecall)(nil),   // 21: stampd.v1.LeaseRecall
 }
 var file_uplink_proto_depIdxs = []int32{
 	3,  // 0: stampd.v1.ToBackend.hello:type_name -> stampd.v1.Hello
@@ -1253,16 +1272,17 @@ var file_uplink_proto_depIdxs = []int32{
 	19, // 13: stampd.v1.ToTerminal.programmes:type_name -> stampd.v1.Programmes
 	20, // 14: stampd.v1.ToTerminal.lease_answer:type_name -> stampd.v1.LeaseAnswer
 	10, // 15: stampd.v1.ToTerminal.settings:type_name -> stampd.v1.Settings
-	11, // 16: stampd.v1.Welcome.watermarks:type_name -> stampd.v1.Watermark
-	13, // 17: stampd.v1.Ack.rejects:type_name -> stampd.v1.Reject
-	1,  // 18: stampd.v1.Reject.reason:type_name -> stampd.v1.RejectReason
-	2,  // 19: stampd.v1.UplinkService.Stream:input_type -> stampd.v1.ToBackend
-	7,  // 20: stampd.v1.UplinkService.Stream:output_type -> stampd.v1.ToTerminal
-	20, // [20:21] is the sub-list for method output_type
-	19, // [19:20] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	21, // 16: stampd.v1.ToTerminal.lease_recall:type_name -> stampd.v1.LeaseRecall
+	11, // 17: stampd.v1.Welcome.watermarks:type_name -> stampd.v1.Watermark
+	13, // 18: stampd.v1.Ack.rejects:type_name -> stampd.v1.Reject
+	1,  // 19: stampd.v1.Reject.reason:type_name -> stampd.v1.RejectReason
+	2,  // 20: stampd.v1.UplinkService.Stream:input_type -> stampd.v1.ToBackend
+	7,  // 21: stampd.v1.UplinkService.Stream:output_type -> stampd.v1.ToTerminal
+	21, // [21:22] is the sub-list for method output_type
+	20, // [20:21] is the sub-list for method input_type
+	20, // [20:20] is the sub-list for extension type_name
+	20, // [20:20] is the sub-list for extension extendee
+	0,  // [0:20] is the sub-list for field type_name
 }
 
 func init() { file_uplink_proto_init() }
@@ -1286,6 +1306,7 @@ func file_uplink_proto_init() {
 		(*ToTerminal_Programmes)(nil),
 		(*ToTerminal_LeaseAnswer)(nil),
 		(*ToTerminal_Settings)(nil),
+		(*ToTerminal_LeaseRecall)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{

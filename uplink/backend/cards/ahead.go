@@ -48,11 +48,11 @@ func (x *Index) grantAhead(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case p := <-x.ahead:
-			g, _, err := x.grant(p.id, p.account, p.programme, "", x.LeaseTTL, false)
+			v, err := x.grant(wish{id: p.id, account: p.account, programme: p.programme, unasked: true})
 			if err != nil {
 				x.Logger.Error().Err(err).Msg("cannot grant a lease")
 			}
-			if g != nil {
+			if v.grant != nil {
 				x.hub.grant(p.id)
 			}
 		}

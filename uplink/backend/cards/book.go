@@ -59,6 +59,7 @@ type grant struct {
 	Rights   int32
 	Until    int64 // milliseconds since 1970
 	TTL      int64 // milliseconds
+	Asked    int64 // when its terminal last asked for it to give the reward then, milliseconds since 1970; 0: never
 	Uses     []use // by which rights were used, each once
 }
 

@@ -1,10 +1,16 @@
 package cards
 
 import (
+	"bytes"
+	"slices"
 	"sync"
 
 	"github.com/stampd/stampd/uplink/identity"
+	"github.com/stampd/stampd/uplink/wire"
 )
+
+// maxRecalls is how many leases of a terminal wait to be recalled; one more is recalled when it is asked for again.
+const maxRecalls = 64
 
 // hub wakes those who send cards to terminals.
 type hub struct {
@@ -21,6 +27,8 @@ type Watch struct {
 	changed  chan struct{}
 	echoed   chan struct{}
 	leased   chan struct{}
+	recalled chan struct{}
+	recalls  []*wire.LeaseRecall // not taken yet; guarded by hub.mu
 	closeOne sync.Once
 }
 
@@ -29,6 +37,7 @@ func (x *Index) Watch(id identity.ID) *Watch {
 	w := &Watch{
 		hub: &x.hub, id: id,
 		changed: make(chan struct{}, 1), echoed: make(chan struct{}, 1), leased: make(chan struct{}, 1),
+		recalled: make(chan struct{}, 1),
 	}
 	x.hub.mu.Lock()
 	defer x.hub.mu.Unlock()
@@ -47,6 +56,17 @@ func (w *Watch) Echoed() <-chan struct{} { return w.echoed }
 
 // Leased returns a channel that gets a token when the terminal was granted a lease.
 func (w *Watch) Leased() <-chan struct{} { return w.leased }
+
+// Recalled returns a channel that gets a token when leases of the terminal are recalled.
+func (w *Watch) Recalled() <-chan struct{} { return w.recalled }
+
+// Recalls returns the leases that are recalled, each once. The leases themselves are known to [Index.Leases] by then.
+func (w *Watch) Recalls() (all []*wire.LeaseRecall) {
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	all, w.recalls = w.recalls, nil
+	return all
+}
 
 // Close ends it.
 func (w *Watch) Close() {
@@ -88,6 +108,20 @@ func (h *hub) grant(id identity.ID) (there bool) {
 		}
 	}
 	return there
+}
+
+// recall tells a terminal that a lease is recalled.
+func (h *hub) recall(id identity.ID, m *wire.LeaseRecall) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.watchers[id.Merchant] {
+		waits := func(o *wire.LeaseRecall) bool { return bytes.Equal(o.Id, m.Id) }
+		if w.id != id || len(w.recalls) >= maxRecalls || slices.ContainsFunc(w.recalls, waits) {
+			continue
+		}
+		w.recalls = append(w.recalls, m)
+		token(w.recalled)
+	}
 }
 
 // watched reports whether a terminal has a stream.

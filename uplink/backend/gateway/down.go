@@ -49,7 +49,7 @@ type down struct {
 }
 
 // agenda is what there may be to send.
-type agenda struct{ rows, rules, leases, failed bool }
+type agenda struct{ rows, rules, leases, recalls, failed bool }
 
 // lead begins to send cards to a terminal that takes them.
 func (s *stream) lead(have *wire.LoyaltyState) {
@@ -134,6 +134,8 @@ func (d *down) run(ctx context.Context) {
 		case <-d.stored:
 		case <-d.watch.Leased():
 			d.agenda.leases = true
+		case <-d.watch.Recalled():
+			d.agenda.recalls = true
 		case <-changed:
 			d.agenda.rules = true
 		case <-ctx.Done():
@@ -162,7 +164,9 @@ func (d *down) urgent() bool {
 }
 
 // due reports whether there is something to send now.
-func (d *down) due() bool { return d.agenda.rules || d.agenda.leases || d.agenda.rows && !d.full() }
+func (d *down) due() bool {
+	return d.agenda.rules || d.agenda.leases || d.agenda.recalls || d.agenda.rows && !d.full()
+}
 
 // full reports whether the terminal has as many rows to store as it may.
 func (d *down) full() bool { return d.sent >= d.taken.Load()+rowsAhead }
@@ -201,6 +205,9 @@ func (d *down) step() bool {
 	case d.agenda.leases:
 		d.agenda.leases = false
 		return d.sendLeases(^uint64(0))
+	case d.agenda.recalls:
+		d.agenda.recalls = false
+		return d.sendRecalls()
 	case d.agenda.rules:
 		d.agenda.rules = false
 		return d.sendRules()
@@ -257,6 +264,20 @@ func (d *down) sendLeases(through uint64) bool {
 		}
 	}
 	d.lease = min(last, max(d.lease, min(through, last)))
+	return true
+}
+
+// sendRecalls sends the recalls that wait, after the leases that they are for.
+func (d *down) sendRecalls() bool {
+	recalls := d.watch.Recalls()
+	if !d.sendLeases(^uint64(0)) {
+		return false
+	}
+	for _, m := range recalls {
+		if !d.push(&wire.ToTerminal{Message: &wire.ToTerminal_LeaseRecall{LeaseRecall: m}}) {
+			return false
+		}
+	}
 	return true
 }
 
