@@ -18,6 +18,7 @@ type folder struct {
 type merchant struct {
 	*accounts
 	authors map[string]bool // the terminals whose entries changed something
+	linked  []*account      // to which a payment card was linked
 	last    uint64          // the position of the last entry
 }
 
@@ -70,6 +71,7 @@ func (m *merchant) apply(l *line) error {
 		m.authors[l.entry.ID.Terminal] = true
 	}
 	if link, ok := l.entry.Body.(loyalty.Link); ok {
+		m.linked = append(m.linked, m.get(l.entry.Account))
 		return m.tx.Bucket(bucketLinks).Put(linkKey(m.merchant, l.entry.Account, link.Card), nil)
 	}
 	return nil
@@ -101,7 +103,7 @@ func (m *merchant) crowd(a, b loyalty.Ref) bool {
 // finish forgets who is to be forgotten, and writes what changed.
 func (m *merchant) finish() error {
 	looked := map[loyalty.Ref]bool{}
-	for _, a := range m.touched() {
+	for _, a := range append(m.touched(), m.linked...) { // a link changes the payment card's row, and may name who was erased before
 		if looked[a.ref] || !m.bound(a) {
 			continue
 		}
