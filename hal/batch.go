@@ -2,6 +2,7 @@ package hal
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"sync"
 	"time"
@@ -13,7 +14,7 @@ type reader[T any] func(name string, read func() (T, error)) (T, error)
 // batch returns what work returns, which may do as many reads as it likes, each bounded by the limit. They are done one
 // after the other in one goroutine, because each goroutine that is waited for wakes a thread; only a read that hangs has
 // one to itself. work is run again then, with what is known so far, so it must depend on nothing but its reads. Once it
-// has taken most, every read that is not known hangs. The error is ctx's.
+// has taken most, every read that is not known hangs. The error is ctx's, or that work panicked.
 func batch[T, R any](ctx context.Context, b *bounded[T], most time.Duration, work func(do reader[T]) R) (R, error) {
 	var none R
 	over := time.Now().Add(most)
@@ -23,14 +24,14 @@ func batch[T, R any](ctx context.Context, b *bounded[T], most time.Duration, wor
 			return none, err
 		}
 		w := &walk[T]{bounded: b, known: known}
-		done := make(chan R, 1)
-		go func() { done <- work(w.do) }()
+		done := make(chan outcome[R], 1)
+		go func() { done <- survived(func() R { return work(w.do) }) }()
 		timer := time.NewTimer(min(b.limit, time.Until(over)))
 		for known = nil; known == nil; {
 			select {
 			case r := <-done:
 				timer.Stop()
-				return r, nil
+				return r.value, r.err
 			case <-ctx.Done():
 				timer.Stop()
 				w.leave()
@@ -44,6 +45,17 @@ func batch[T, R any](ctx context.Context, b *bounded[T], most time.Duration, wor
 		}
 	}
 	return work((&walk[T]{bounded: b, known: known, left: true}).do), nil
+}
+
+// survived returns what work returns, or that it panicked.
+func survived[R any](work func() R) (r outcome[R]) {
+	defer func() {
+		if recover() != nil {
+			r.err = fmt.Errorf("cannot read a part: %w", errPanicked)
+		}
+	}()
+	r.value = work()
+	return r
 }
 
 // walk is one run of the work of a batch.

@@ -134,3 +134,16 @@ func TestBatchPanic(t *testing.T) {
 		t.Errorf("got %q and %v", got, err)
 	}
 }
+
+// A fault in what makes something of reads ends nothing but that look.
+func TestBatchSurvivesWork(t *testing.T) {
+	b := newBounded[string](time.Second)
+	_, err := batch(t.Context(), b, time.Minute, func(reader[string]) int { panic("of a parser") })
+	if !errors.Is(err, errPanicked) {
+		t.Errorf("batch: %v, want %v", err, errPanicked)
+	}
+	n, err := batch(t.Context(), b, time.Minute, func(reader[string]) int { return 1 })
+	if n != 1 || err != nil {
+		t.Errorf("batch after that: %d, %v, want 1", n, err)
+	}
+}

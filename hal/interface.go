@@ -19,8 +19,8 @@ const (
 	maxCounter = 1e13 - 1
 )
 
-// Interfaces reads every network interface that has hardware behind it, in the order of their names: none of bridges, tunnels
-// and the like, whose bytes go over one of the others. The caller owns the readings.
+// Interfaces reads every network interface that has hardware behind it, in the order of their names, ppp0 of a modem among
+// them: none of bridges, tunnels and the like, whose bytes go over one of the others. The caller owns the readings.
 func (b *Board) Interfaces(ctx context.Context) []*wire.NetworkInterface {
 	readings, err := b.machine.links.do(ctx, netClass, func() ([]*wire.NetworkInterface, error) {
 		return readInterfaces(sysfs(b.machine.sysRoot)), nil
@@ -43,16 +43,25 @@ func readInterfaces(sys fs.FS) []*wire.NetworkInterface {
 	var readings []*wire.NetworkInterface
 	for _, e := range entries {
 		dir := path.Join(netClass, e.Name())
-		if _, err := fs.Stat(sys, path.Join(dir, "device")); err != nil || len(readings) == maxInterfaces {
-			continue
-		}
 		get := attributes(func(name string) []byte {
 			content, _ := fs.ReadFile(sys, path.Join(dir, name))
 			return content
 		})
+		if _, err := fs.Stat(sys, path.Join(dir, "device")); err != nil && !get.isPPP() || len(readings) == maxInterfaces {
+			continue
+		}
 		readings = append(readings, get.link(cleanName(e.Name())))
 	}
 	return readings
+}
+
+// linkPPP is the file type of a link over a modem's tty (ARPHRD_PPP, include/uapi/linux/if_arp.h), which has no device.
+const linkPPP = 512
+
+// isPPP reports whether it is such a link.
+func (get attributes) isPPP() bool {
+	kind := get.number("type", 0, 1<<16)
+	return kind != nil && *kind == linkPPP
 }
 
 // link reads what the schema has of an interface.

@@ -51,7 +51,8 @@ func (c *Collector) readModems(ctx context.Context) {
 			asked = true
 		case <-open:
 		}
-		readings := c.opts.Board.Modems(ctx)
+		var readings []*wire.Modem
+		c.survive(func() { readings = c.opts.Board.Modems(ctx) })
 		if ctx.Err() != nil {
 			return
 		}

@@ -61,7 +61,8 @@ type sight struct {
 func (c *Collector) look(ctx context.Context, due bool) (seen sight) {
 	now := time.Now()
 	c.looked = now
-	readings := c.batteries(ctx, due)
+	var readings []*wire.Battery
+	c.survive(func() { readings = c.batteries(ctx, due) })
 	if ctx.Err() != nil {
 		return seen
 	}

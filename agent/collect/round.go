@@ -122,7 +122,7 @@ func (c *Collector) round(ctx context.Context, at time.Time, due func(part int) 
 	}
 	for i, s := range c.sources() {
 		if due(1 + i) {
-			add(s.read(ctx))
+			c.survive(func() { add(s.read(ctx)) })
 		}
 	}
 	var seen sight
