@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -34,7 +35,7 @@ type stage struct {
 	index *Index
 	next  map[identity.ID]uint64
 	stop  func()
-	late  time.Duration // how much the index's clock is ahead
+	late  atomic.Int64 // nanoseconds that the index's clock is ahead
 }
 
 func newStage(t testing.TB) *stage {
@@ -57,7 +58,7 @@ func newStage(t testing.TB) *stage {
 // start opens the index and follows the log until halt.
 func (s *stage) start() {
 	s.t.Helper()
-	index, err := Open(Options{Log: s.log, Dir: filepath.Join(s.dir, "cards"), Programmes: s.rules, Now: func() time.Time { return time.Now().Add(s.late) }})
+	index, err := Open(Options{Log: s.log, Dir: filepath.Join(s.dir, "cards"), Programmes: s.rules, Now: func() time.Time { return time.Now().Add(time.Duration(s.late.Load())) }})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -340,18 +341,18 @@ func TestLeaseIsOver(t *testing.T) {
 	request := &wire.LeaseRequest{AccountRef: anna[:], ProgrammeId: "coffee"}
 	ask := func(id identity.ID) *wire.LeaseAnswer { return s.index.Lease(t.Context(), id, request) }
 	first := ask(till1).GetLease()
-	s.late = presentTTL / 2
+	s.late.Store(int64(presentTTL / 2))
 	if again := ask(till1).GetLease(); again == nil || again.Number != first.Number || again.TtlS > first.TtlS/2+1 {
 		t.Errorf("half-way, the terminal has %v, first %v", again, first)
 	}
-	s.late = presentTTL + time.Second
+	s.late.Store(int64(presentTTL + time.Second))
 	if got := ask(till2).GetRefusal(); got != wire.LeaseRefusal_LEASE_REFUSAL_LEASED {
 		t.Errorf("right after it was over, the other terminal is told %v", got)
 	}
 	if got := ask(till1).GetLease(); got == nil || got.Number == first.Number {
 		t.Errorf("right after it was over, its terminal has %v", got)
 	}
-	s.late += presentTTL + grace + time.Second
+	s.late.Add(int64(presentTTL + grace + time.Second))
 	if got := ask(till2); got.GetLease() == nil {
 		t.Errorf("in the end, the other terminal is told %v", got.GetRefusal())
 	}
