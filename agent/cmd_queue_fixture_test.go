@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"flag"
 	"fmt"
 	"os"
@@ -49,7 +48,7 @@ func TestMakeFixture(t *testing.T) {
 	f.first(t)
 	f.second(t)
 	f.third(t)
-	copyFrames(t, buffer.JournalOf(filepath.Join(f.dir, "queue.db")), buffer.JournalOf(filepath.Join(dir, "queue.db")))
+	copyJournal(t, buffer.JournalOf(filepath.Join(f.dir, "queue.db")), buffer.JournalOf(filepath.Join(dir, "queue.db")))
 	shrink(t, filepath.Join(f.dir, "queue.db"), filepath.Join(dir, "queue.db"))
 }
 
@@ -83,7 +82,7 @@ func (f *fixture) open(t *testing.T) {
 	var err error
 	f.guard = pci.NewGuard(block.Encode)
 	f.queue, err = buffer.Open(buffer.Options{
-		Path: filepath.Join(f.dir, "queue.db"), Terminal: "t-0001", Keys: f.keys, MaxSize: 8 << 20, LedgerReserve: 2 << 20,
+		Path: filepath.Join(f.dir, "queue.db"), Terminal: "t-0001", Keys: f.keys, MaxSize: 4 << 20, LedgerReserve: 2 << 20,
 		TelemetryMemory: 1 << 20, SpillAfter: time.Hour, Log: zerolog.Nop(),
 	})
 	if err != nil {
@@ -146,7 +145,28 @@ func (f *fixture) third(t *testing.T) {
 		f.pay(t, fmt.Sprintf("late-%d/payment", i), wire.PaymentKind_PAYMENT_KIND_REFUNDED, 990)
 	}
 	f.stamp(t, "late-0/stamp", 3, 4)
+	f.members(t)
 	f.close(t)
+}
+
+// members has one enrolled, with a payment card, and one whose stamps are taken back; one asks for a reward, and one is forgotten.
+func (f *fixture) members(t *testing.T) {
+	t.Helper()
+	ok := func(_ *wire.EntryResponse, err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, member := t.Context(), &wire.Member{Phone: "+14155550102"}
+	ok(f.ledger.EnrolMember(ctx, &wire.EnrolMemberRequest{IdempotencyKey: "enrol", Phone: "+14155550102", Consents: []*wire.Consent{{Purpose: 1}}}))
+	ok(f.ledger.LinkCard(ctx, &wire.LinkCardRequest{IdempotencyKey: "link", Phone: "+14155550102", Token: "tok_9fK2mQ7LxT4vB1nR8sYd"}))
+	for i := range 3 {
+		f.stamp(t, fmt.Sprintf("many-%d", i), 2, 4)
+	}
+	ok(f.ledger.RedeemReward(ctx, &wire.RedeemRewardRequest{IdempotencyKey: "hold", Member: member, Hold: true}))
+	ok(f.ledger.VoidEntry(ctx, &wire.VoidEntryRequest{IdempotencyKey: "void", AwardKey: "late-0/stamp"}))
+	ok(f.ledger.EraseMember(ctx, &wire.EraseMemberRequest{IdempotencyKey: "erase", Member: &wire.Member{Phone: "+14155550109"}}))
 }
 
 func (f *fixture) close(t *testing.T) {
@@ -209,16 +229,14 @@ func (f *fixture) read(t *testing.T, blocks, readings int) {
 	}
 }
 
-// copyFrames copies a journal without the zeros behind its last frame.
-func copyFrames(t *testing.T, from, to string) {
+// copyJournal copies a journal, whose size the file knows.
+func copyJournal(t *testing.T, from, to string) {
 	t.Helper()
-	const page = 4096
 	b, err := os.ReadFile(from)
 	if err != nil {
 		t.Fatal(err)
 	}
-	used := len(bytes.TrimRight(b, "\x00"))
-	if err := os.WriteFile(to, b[:(used+page-1)/page*page], 0o600); err != nil {
+	if err := os.WriteFile(to, b, 0o600); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -65,7 +65,7 @@ func TestFailedMigrationDeletesNothing(t *testing.T) {
 	resize(8 << 20)
 	h.until(t, "a payment is taken", func(*wire.StatusResponse) bool { _, err := h.command(t, pay...); return err == nil })
 	h.until(t, "the file is migrated", func(s *wire.StatusResponse) bool { return s.GetQueue().GetFault() == "" })
-	if out, err := h.command(t, "queue", "list"); err != nil || !strings.Contains(out, "format 2") {
+	if out, err := h.command(t, "queue", "list"); err != nil || !strings.Contains(out, "format 3") {
 		t.Errorf("the queue is %s, %v", out, err)
 	}
 	stop = h.serve(t)

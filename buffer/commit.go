@@ -189,7 +189,7 @@ func (c *commit) apply(o *op) error {
 	}
 	if c.poured { // else there is room
 		if c.used() >= c.q.backing.limit-c.q.opts.LedgerReserve {
-			if err := c.letGo(); err != nil { // what is kept for convenience leaves telemetry its room
+			if _, err := c.letGo(t.now, false); err != nil { // what is kept for convenience leaves telemetry its room
 				return err
 			}
 		}

@@ -25,9 +25,23 @@ func worthCompacting(db *bolt.DB) bool {
 	return free > size/2
 }
 
+// toWriteAnew reports whether the file holds pages of what was deleted and must not be found any more.
+func toWriteAnew(db *bolt.DB) (asked bool) {
+	_ = db.View(func(tx *bolt.Tx) error {
+		if b := tx.Bucket(Keys.name()); b != nil {
+			asked = b.Get(writeAnewKey()) != nil
+		}
+		return nil
+	})
+	return asked
+}
+
 // compact writes what is in the file into a new one at the path fresh.
 func compact(db *bolt.DB, fresh, terminal string) error {
 	return copyDB(db, fresh, func(to *bolt.DB) error {
+		if err := to.Update(func(tx *bolt.Tx) error { return tx.Bucket(Keys.name()).Delete(writeAnewKey()) }); err != nil {
+			return err
+		}
 		return to.View(func(tx *bolt.Tx) error { return known(tx.Bucket(bucketMeta), terminal) })
 	})
 }

@@ -15,7 +15,7 @@ import (
 )
 
 // formatVersion is the version of the file's layout that this package writes. FORMAT.md tells what each one holds.
-const formatVersion = 2
+const formatVersion = 3
 
 // Top-level buckets, by their names on disk.
 var (

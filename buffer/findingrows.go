@@ -64,11 +64,14 @@ func (v *verifier) absent(e element) (n int, err error) {
 		return 0, errDamaged
 	}
 	for rows := e.value[16:]; len(rows) > 0; {
-		if len(rows) < 3 || len(rows) < 3+int(binary.BigEndian.Uint16(rows[1:])) || Bucket(rows[0]) < Keys || Bucket(rows[0]) > Entries {
+		if len(rows) < 3 || len(rows) < 3+int(binary.BigEndian.Uint16(rows[1:])) || Bucket(rows[0]) > Entries {
 			return 0, errDamaged
 		}
 		bucket, key := Bucket(rows[0]), rows[3:3+int(binary.BigEndian.Uint16(rows[1:]))]
 		rows = rows[3+len(key):]
+		if bucket == until || bucket == Entries {
+			continue // a time; and entries of formats 1 and 2 go when a member is forgotten
+		}
 		found := false
 		for k := range v.entries(bucket.name(), key) {
 			found = bytes.Equal(k.key, key)

@@ -12,9 +12,10 @@ import (
 // errOldFormat says that a file has a format of an earlier version, which [migrate] makes into today's.
 var errOldFormat = errors.New("queue file has an earlier format")
 
-// migrate makes a file of format 1 into one of format 2: the same rows, under a format that earlier versions refuse, since
-// they would not look into the journal. The new file takes the old one's place, in one step, after every row of both was
-// compared: a power cut, or an error, leaves the old one.
+// migrate makes a file of an earlier format into one of today's: the same rows, under a format that earlier versions refuse.
+// Those of format 1 would not look into the journal, and those of format 2 can't read the rows that the ledger writes now;
+// rows that were written before, today's version reads. The new file takes the old one's place, in one step, after every row
+// of both was compared: a power cut, or an error, leaves the old one.
 func migrate(path string) error {
 	from, err := bolt.Open(path, 0o600, &bolt.Options{ReadOnly: true, Timeout: lockTimeout})
 	if err != nil {

@@ -63,7 +63,7 @@ func (q *Queue) open() error {
 			db, lanes, err = q.load()
 		}
 	}
-	if err == nil && worthCompacting(db) {
+	if err == nil && (worthCompacting(db) || toWriteAnew(db)) {
 		db, lanes, err = q.shrink(db, lanes)
 	}
 	if err != nil {

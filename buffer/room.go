@@ -170,6 +170,11 @@ func (c *commit) makeRoom(need int64, ledger bool) error {
 		if err != nil {
 			return err
 		}
+		if !freed && ledger {
+			if freed, err = c.letGo(0, true); err != nil {
+				return err
+			}
+		}
 		if !freed {
 			return fmt.Errorf("%w (it may use %d bytes)", ErrFull, c.room(ledger))
 		}

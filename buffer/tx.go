@@ -2,6 +2,8 @@ package buffer
 
 import (
 	"bytes"
+	"maps"
+	"slices"
 
 	bolt "go.etcd.io/bbolt"
 
@@ -94,6 +96,8 @@ type Tx struct {
 	records []pci.Clean
 	writes  []write
 	index   map[rowName]int // to the last write of a row
+
+	now, until int64 // see KeepUntil
 }
 
 type write struct {
@@ -127,6 +131,38 @@ func (t *Tx) Get(b Bucket, key []byte) []byte {
 	return t.c.tx.Bucket(b.name()).Get(key)
 }
 
+// Scan calls fn for every key with the prefix, in order, until fn returns an error, and returns that error. It sees what the
+// transaction wrote before. fn may write, and Scan then may or may not see it.
+func (t *Tx) Scan(b Bucket, prefix []byte, fn func(key, value []byte) error) error {
+	keys := map[rowName]struct{}{}
+	for _, w := range t.writes {
+		if w.bucket == b && bytes.HasPrefix(w.key, prefix) {
+			keys[nameRow(b, w.key)] = struct{}{}
+		}
+	}
+	for _, n := range t.c.staged.under(b, prefix) {
+		keys[n] = struct{}{}
+	}
+	if !t.c.poured {
+		for _, n := range t.c.q.held.under(b, prefix) {
+			keys[n] = struct{}{}
+		}
+	}
+	c := t.c.tx.Bucket(b.name()).Cursor()
+	for k, _ := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		t.c.q.resident.saw(t.c.tx, lookupBytes)
+		keys[nameRow(b, k)] = struct{}{}
+	}
+	for _, n := range slices.Sorted(maps.Keys(keys)) {
+		if value := t.Get(b, n.key()); value != nil {
+			if err := fn(n.key(), value); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 // Put sets key to value, which must not be modified afterwards. Keys are 1 to 32,768 bytes.
 func (t *Tx) Put(b Bucket, key, value []byte) {
 	if value == nil {
@@ -140,6 +176,20 @@ func (t *Tx) Put(b Bucket, key, value []byte) {
 func (t *Tx) Keep(b Bucket, key, value []byte) {
 	t.write(write{bucket: b, key: bytes.Clone(key), value: value, kept: true})
 }
+
+// KeepUntil says until when the rows that this transaction keeps are wanted, and what time it is: milliseconds since 1970 by a
+// clock that can be trusted. Until then such a row goes only when the ledger itself would have no room. Where nobody knows what
+// time it is, now is 0 and until math.MaxInt64: the rows go with those that were kept after them.
+func (t *Tx) KeepUntil(now, until int64) { t.now, t.until = now, until }
+
+// WriteAnew asks that the file is written anew when it is opened next, so that its pages hold nothing that was deleted.
+func (t *Tx) WriteAnew() { t.Put(Keys, writeAnewKey(), []byte{1}) }
+
+// writeAnewKey is the row that [Tx.WriteAnew] leaves.
+func writeAnewKey() []byte { return []byte{0} }
+
+// IsWriteAnew reports whether a row of the keys bucket is the queue's own, left by [Tx.WriteAnew].
+func IsWriteAnew(key []byte) bool { return bytes.Equal(key, writeAnewKey()) }
 
 // Delete removes key, if it is there.
 func (t *Tx) Delete(b Bucket, key []byte) {
