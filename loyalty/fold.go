@@ -151,7 +151,7 @@ func compareTwins(a, b *Entry) int {
 func (e *Entry) contents() []byte {
 	t := tables{refs: []Ref{e.Account}}
 	body := t.appendBody([]byte{byte(e.Body.Kind())}, e.Body)
-	return append(t.append(append(appendText(nil, e.Key), e.Account[:]...)), body...)
+	return append(t.append(append(appendText(nil, e.Key), e.Account[:]...), nil), body...)
 }
 
 // sort puts entry i to those of its kind, and finds its account.

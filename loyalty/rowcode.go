@@ -9,8 +9,17 @@ import (
 // ErrRow says that bytes are not those of a [Row].
 var ErrRow = errors.New("cannot read a card's row")
 
-// rowVersion is the first byte of a row. CARD.md describes what follows.
-const rowVersion = 1
+// Versions are the first byte of a row. CARD.md describes what follows.
+const (
+	rowVersion     = 1
+	rowNumbersOnly = 2 // as 1, with numbers in place of sources: who keeps it keeps them in one place for all rows
+)
+
+// Source is where entries come from: a terminal's life of one queue file.
+type Source struct {
+	Terminal string
+	Epoch    [16]byte
+}
 
 // Bits of a row's second byte, and of an entry's first, of which the lower six are its kind.
 const (
@@ -23,7 +32,7 @@ const (
 	entryKind   = entryUptime - 1
 )
 
-// source is where entries come from: a terminal's life of one queue file.
+// source is what the fold and the tables know a Source by.
 type source struct {
 	terminal string
 	epoch    [16]byte
@@ -38,7 +47,11 @@ type tables struct {
 
 // Append appends the row's encoding to b, and returns it. The same row has the same encoding. ref is the account or
 // payment card that it is of; it is not in the encoding.
-func (r *Row) Append(b []byte, ref Ref) []byte {
+func (r *Row) Append(b []byte, ref Ref) []byte { return r.AppendNumbered(b, ref, nil) }
+
+// AppendNumbered is Append with a number in place of each source, which is a third of a row. numberOf gives a source its number,
+// the same one each time; [DecodeNumberedRow] needs to know them.
+func (r *Row) AppendNumbered(b []byte, ref Ref, numberOf func(Source) uint64) []byte {
 	t := tables{refs: append([]Ref{ref}, r.Members...)}
 	var body []byte
 	body = binary.AppendUvarint(body, uint64(len(r.Through)))
@@ -61,7 +74,11 @@ func (r *Row) Append(b []byte, ref Ref) []byte {
 	if r.Expiry.At.Known {
 		flags |= rowExpiry
 	}
-	b = append(b, rowVersion, flags)
+	version := byte(rowVersion)
+	if numberOf != nil {
+		version = rowNumbersOnly
+	}
+	b = append(b, version, flags)
 	b = binary.AppendUvarint(b, r.AsOf)
 	if r.To != (Ref{}) {
 		b = append(b, r.To[:]...)
@@ -75,17 +92,21 @@ func (r *Row) Append(b []byte, ref Ref) []byte {
 	b = binary.AppendVarint(b, int64(r.Closed.Redeemed))
 	b = binary.AppendVarint(b, int64(r.Closed.Reversed))
 	b = binary.AppendUvarint(b, uint64(len(r.Members)))
-	return append(t.append(b), body...)
+	return append(t.append(b, numberOf), body...)
 }
 
 // append appends the tables.
-func (t *tables) append(b []byte) []byte {
+func (t *tables) append(b []byte, numberOf func(Source) uint64) []byte {
 	b = binary.AppendUvarint(b, uint64(len(t.refs)-1))
 	for _, r := range t.refs[1:] {
 		b = append(b, r[:]...)
 	}
 	b = binary.AppendUvarint(b, uint64(len(t.sources)))
 	for _, s := range t.sources {
+		if numberOf != nil {
+			b = binary.AppendUvarint(b, numberOf(Source{s.terminal, s.epoch}))
+			continue
+		}
 		b = appendText(b, s.terminal)
 		b = append(b, s.epoch[:]...)
 	}

@@ -8,8 +8,9 @@ import (
 
 // rowReader reads a row. After the first thing that is not as it should be, bad is set and all that is read is zero.
 type rowReader struct {
-	b   []byte
-	bad bool
+	b        []byte
+	bad      bool
+	sourceOf func(number uint64) (Source, bool) // nil when the row has its sources itself
 	tables
 }
 
@@ -20,6 +21,21 @@ func DecodeRow(b []byte, ref Ref) (Row, error) {
 	if d.byte() != rowVersion {
 		return Row{}, ErrRow
 	}
+	return d.row(ref)
+}
+
+// DecodeNumberedRow is DecodeRow for what [Row.AppendNumbered] wrote. sourceOf returns the source with a number, false when there
+// is none.
+func DecodeNumberedRow(b []byte, ref Ref, sourceOf func(number uint64) (Source, bool)) (Row, error) {
+	d := rowReader{b: b, sourceOf: sourceOf}
+	if d.byte() != rowNumbersOnly {
+		return Row{}, ErrRow
+	}
+	return d.row(ref)
+}
+
+// row reads what follows the version.
+func (d *rowReader) row(ref Ref) (Row, error) {
 	flags := d.byte()
 	r := Row{AsOf: d.uvarint(), Erased: flags&rowErased != 0}
 	if flags&rowMoved != 0 {
@@ -65,7 +81,17 @@ func (d *rowReader) readTables(ref Ref) {
 	for range d.count(len(Ref{})) {
 		d.refs = append(d.refs, d.ref())
 	}
-	for range d.count(17) {
+	size := 17
+	if d.sourceOf != nil {
+		size = 1
+	}
+	for range d.count(size) {
+		if d.sourceOf != nil {
+			s, ok := d.sourceOf(d.uvarint())
+			d.bad = d.bad || !ok
+			d.sources = append(d.sources, source{s.Terminal, s.Epoch})
+			continue
+		}
 		s := source{terminal: d.text()}
 		d.bytes(s.epoch[:])
 		d.sources = append(d.sources, s)

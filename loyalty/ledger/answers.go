@@ -67,27 +67,33 @@ func parseMade(row []byte) (m made, ok bool) {
 	return made{loyalty.Kind(row[at]), loyalty.Ref(row[at+1 : entryRowHeader]), row[entryRowHeader:]}, true
 }
 
-// recall looks for the answer that was given to the same call. Another body under the key is [ErrKeyReused].
-func (r request) recall(tx *buffer.Tx, answer proto.Message) (bool, error) {
+// find looks for the same call. Another body under the key is [ErrKeyReused].
+func (r request) find(tx *buffer.Tx) (m made, known bool, err error) {
 	row := tx.Get(buffer.Keys, keyRow(r.op, r.key))
 	if row == nil {
-		return false, nil
+		return m, false, nil
 	}
 	m, ok := parseMade(row)
 	if !ok {
-		return false, errKeyRow
+		return m, false, errKeyRow
 	}
 	same := 0
 	for i := range r.bodies {
 		same |= subtle.ConstantTimeCompare(row[:sha256.Size], r.bodies[i][:])
 	}
 	if same != 1 {
-		return false, ErrKeyReused
+		return m, false, ErrKeyReused
 	}
-	if proto.Unmarshal(m.answer, answer) != nil {
+	return m, true, nil
+}
+
+// recall looks for the answer that was given to the same call.
+func (r request) recall(tx *buffer.Tx, answer proto.Message) (bool, error) {
+	m, known, err := r.find(tx)
+	if known && proto.Unmarshal(m.answer, answer) != nil {
 		return false, errKeyRow
 	}
-	return true, nil
+	return known, err
 }
 
 // remember stores the answer and what the call made.
@@ -107,7 +113,7 @@ func (r request) remember(tx *buffer.Tx, wallMs int64, kind loyalty.Kind, accoun
 // isEntryCall reports whether an operation's rows have an entryRowHeader.
 func (o operation) isEntryCall() bool {
 	switch o {
-	case opAward, opRefused, opRedeem, opVoid, opEnrol, opLink, opUnlink, opMerge, opConsent, opErase:
+	case opAward, opRedeem, opVoid, opEnrol, opLink, opUnlink, opMerge, opConsent, opErase:
 		return true
 	}
 	return false

@@ -65,10 +65,11 @@ type award struct {
 func (a *award) make(tx *buffer.Tx) error {
 	a.answer, a.refused = new(wire.AwardStampsResponse), nil
 	b := a.book
-	b.rows, b.tx, b.joined = tx, tx, nil
+	b.rows, b.tx, b.joined, b.seen = tx, tx, nil, nil
 	if known, err := a.recall(tx); known || err != nil {
 		return err
 	}
+	keep(tx, b.clock)
 	f, err := b.member(a.who)
 	if err != nil {
 		return err
@@ -104,24 +105,27 @@ func (a *award) make(tx *buffer.Tx) error {
 }
 
 // recall looks for the answer that was given before, be it a refusal.
-func (a *award) recall(tx *buffer.Tx) (bool, error) {
-	known, err := a.call.recall(tx, a.answer)
-	if !known && err == nil {
+func (a *award) recall(tx *buffer.Tx) (known bool, err error) {
+	m, known, err := a.call.find(tx)
+	switch {
+	case err != nil:
+		return false, err
+	case !known && a.book.olderKeys:
 		known, err = recallStamp(tx, a.req, a.who, a.answer)
-	}
-	if known || err != nil {
-		a.answer.Duplicate = known
-		return known, err
-	}
-	refused := a.call
-	refused.op = opRefused
-	told := new(wire.ErrorDetail)
-	if known, err = refused.recall(tx, told); known {
+	case !known:
+	case m.kind == loyalty.KindRejected:
+		told := new(wire.ErrorDetail)
+		if proto.Unmarshal(m.answer, told) != nil {
+			return false, errKeyRow
+		}
 		a.refused = &Refused{
 			Reason: Refusal(told.GetReason()), RetryAfter: time.Duration(told.GetRetryAfterS()) * time.Second,
 			Seq: told.GetSeq(), Epoch: told.GetEpoch(), Duplicate: true,
 		}
+	case proto.Unmarshal(m.answer, a.answer) != nil:
+		return false, errKeyRow
 	}
+	a.answer.Duplicate = known
 	return known, err
 }
 
@@ -151,9 +155,7 @@ func (a *award) refuse(f found, v loyalty.Verdict) error {
 	if body.RetryAfterS > 0 {
 		told.RetryAfterS = proto.Uint32(body.RetryAfterS)
 	}
-	r := a.call
-	r.op = opRefused
-	return r.remember(b.tx, b.clock.GetWallUnixMs(), loyalty.KindRejected, f.ref, told)
+	return a.call.remember(b.tx, b.clock.GetWallUnixMs(), loyalty.KindRejected, f.ref, told)
 }
 
 // body returns what the entry does.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"slices"
 
 	"github.com/stampd/stampd/buffer"
 	"github.com/stampd/stampd/loyalty"
@@ -16,39 +17,63 @@ var errCardRow = errors.New("cannot read a member's card")
 // accountSize is the length of a member's reference (pci.RefKey.Account), in bytes.
 const accountSize = len(loyalty.Ref{})
 
-// cardKey is programme ‖ 0 ‖ account. A payment card's row is under its own reference in place of an account's.
-func cardKey(programme string, ref loyalty.Ref) []byte {
-	key := make([]byte, 0, len(programme)+1+len(ref))
-	return append(append(append(key, programme...), 0), ref[:]...)
+// cardName is what a card is kept under: the first half of an account's or a payment card's reference. Two that have one name
+// do not occur among as many members as there are phone numbers.
+type cardName [16]byte
+
+func nameOf(ref loyalty.Ref) cardName { return cardName(ref[:16]) }
+
+// ref returns what stands for the card's own reference where only its name is known. What a row says of its own account, it says
+// without naming it.
+func (n cardName) ref() (ref loyalty.Ref) {
+	copy(ref[:], n[:])
+	return ref
 }
 
-// parseCardKey reads what cardKey made.
-func parseCardKey(key []byte) (programme string, ref loyalty.Ref, ok bool) {
-	at := len(key) - accountSize - 1
-	if at < 1 || bytes.IndexByte(key, 0) != at {
-		return "", ref, false
+// cardKey is programme ‖ 0 ‖ name.
+func cardKey(programme string, ref loyalty.Ref) []byte {
+	return keyOfName(programme, ref[:len(cardName{})])
+}
+
+// sumKey is the key of a card as formats 1 and 2 had it: programme ‖ 0 ‖ account.
+func sumKey(programme string, ref loyalty.Ref) []byte { return keyOfName(programme, ref[:]) }
+
+func keyOfName(programme string, name []byte) []byte {
+	key := make([]byte, 0, len(programme)+1+len(name))
+	return append(append(append(key, programme...), 0), name...)
+}
+
+// parseCardKey reads what cardKey and sumKey made.
+func parseCardKey(key []byte) (programme string, name cardName, ok bool) {
+	at := bytes.IndexByte(key, 0)
+	if at < 1 || len(key)-at-1 != len(name) && len(key)-at-1 != accountSize {
+		return "", name, false
 	}
-	return string(key[:at]), loyalty.Ref(key[at+1:]), true
+	return string(key[:at]), cardName(key[at+1:]), true
 }
 
 // sumRowSize is the size of a row as formats 1 and 2 had them: the sum of the stamps.
 const sumRowSize = 4
 
-// decodeCard reads a row of the cards bucket. A sum of formats 1 and 2 has no entries; earlier returns the marks that say so.
-func decodeCard(row []byte, ref loyalty.Ref, earlier func() []loyalty.Mark) (loyalty.Row, error) {
-	switch len(row) {
-	case 0:
+// decodeCard reads a row of the cards bucket.
+func decodeCard(r rows, n cardName, ref loyalty.Ref, row []byte) (loyalty.Row, error) {
+	if len(row) == 0 {
 		return loyalty.Row{}, nil
-	case sumRowSize:
-		r := loyalty.Row{Through: earlier()}
-		r.Closed.Stamps = int64(int32(binary.BigEndian.Uint32(row)))
-		return r, nil
 	}
-	r, err := loyalty.DecodeRow(row, ref)
+	plain, ok := unseal(r, n, row)
+	if !ok {
+		return loyalty.Row{}, errCardRow
+	}
+	card, err := loyalty.DecodeNumberedRow(plain, ref, sourceOf(r))
 	if err != nil {
-		return r, errCardRow
+		return card, errCardRow
 	}
-	return r, nil
+	return card, nil
+}
+
+// encodeCard returns the row of a card.
+func encodeCard(tx *buffer.Tx, n cardName, ref loyalty.Ref, card loyalty.Row) []byte {
+	return seal(tx, n, card.AppendNumbered(nil, ref, numbers(tx)))
 }
 
 // book is the cards of one programme, as one transaction sees them.
@@ -58,6 +83,8 @@ type book struct {
 	tx   *buffer.Tx // nil: to be looked at only
 	rules
 	clock  *wire.Clock
+	seen   map[loyalty.Ref]loyalty.Row   // rows as they are by now
+	sums   map[loyalty.Ref]bool          // accounts that have a sum of formats 1 and 2
 	joined map[loyalty.Ref][]loyalty.Ref // accounts that are read as one, and are not merged yet
 }
 
@@ -74,10 +101,43 @@ func bytesOfRefs(refs []loyalty.Ref) []loyalty.Ref { return append([]loyalty.Ref
 
 // stored returns the row as it is stored.
 func (b *book) stored(ref loyalty.Ref) (loyalty.Row, error) {
+	if row, again := b.seen[ref]; again {
+		return row, nil
+	}
+	row, err := b.fetch(ref)
+	row.Open = slices.Clip(row.Open) // who adds to it gets one of their own
+	if err == nil {
+		b.see(ref, row)
+	}
+	return row, err
+}
+
+func (b *book) see(ref loyalty.Ref, row loyalty.Row) {
+	if b.seen == nil {
+		b.seen = map[loyalty.Ref]loyalty.Row{}
+	}
+	b.seen[ref] = row
+}
+
+// fetch reads a row.
+func (b *book) fetch(ref loyalty.Ref) (loyalty.Row, error) {
 	if b.erased(ref) {
 		return loyalty.Row{Erased: true}, nil
 	}
-	return decodeCard(b.rows.Get(buffer.Cards, cardKey(b.ID, ref)), ref, b.earlier)
+	if row := b.rows.Get(buffer.Cards, cardKey(b.ID, ref)); row != nil {
+		return decodeCard(b.rows, nameOf(ref), ref, row)
+	}
+	// A sum of formats 1 and 2 has no entries; its marks say that it has all that were made before.
+	var card loyalty.Row
+	if sum := b.rows.Get(buffer.Cards, sumKey(b.ID, ref)); len(sum) == sumRowSize {
+		if b.sums == nil {
+			b.sums = map[loyalty.Ref]bool{}
+		}
+		b.sums[ref] = true
+		card.Through = b.earlier()
+		card.Closed.Stamps = int64(int32(binary.BigEndian.Uint32(sum)))
+	}
+	return card, nil
 }
 
 // earlier returns marks through the last entry of each epoch before this one: all of them are in the sum of a row of formats 1
@@ -94,7 +154,12 @@ func (b *book) earlier() []loyalty.Mark {
 
 // save stores a row.
 func (b *book) save(ref loyalty.Ref, row loyalty.Row) {
-	b.tx.Put(buffer.Cards, cardKey(b.ID, ref), row.Append(nil, ref))
+	row.Open = slices.Clip(row.Open)
+	b.see(ref, row)
+	b.tx.Put(buffer.Cards, cardKey(b.ID, ref), encodeCard(b.tx, nameOf(ref), ref, row))
+	if old := sumKey(b.ID, ref); b.sums[ref] {
+		b.tx.Delete(buffer.Cards, old)
+	}
 }
 
 // read returns what an account comes to.

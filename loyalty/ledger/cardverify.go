@@ -17,6 +17,9 @@ func isCardsRow(key, row []byte) (known, ok bool) {
 	if len(key) == 0 {
 		return false, false
 	}
+	if buffer.IsWriteAnew(key) {
+		return true, true
+	}
 	switch operation(key[0]) {
 	case opRules:
 		return true, len(key) == 1 && proto.Unmarshal(row, new(wire.Programmes)) == nil
@@ -28,6 +31,12 @@ func isCardsRow(key, row []byte) (known, ok bool) {
 		return true, len(key) == 1 && len(row)%countedSize == 0
 	case opTombstone:
 		return true, len(key) == 1+len(loyalty.Tombstone{}) && (len(row) == 0 || len(row) == tombstoneSize)
+	case opDrawer:
+		return true, len(key) == 1+2 && len(row) == drawerKeySize
+	case opSource:
+		return true, len(key) == 1+4 && (len(row) >= 16 || len(row) == 4)
+	case opNumberOf:
+		return true, len(key) >= 1+16 && len(row) == 4
 	case opAwaited:
 		return true, len(key) > 2 && len(row) == 0
 	case opLeases:
@@ -50,18 +59,15 @@ func (v *rowVerifier) cards() {
 	exact := v.file.Complete()
 	terminal := v.file.State().Terminal
 	for key, row := range v.file.Rows(buffer.Cards, nil) {
-		_, ref, ok := parseCardKey(key)
+		_, n, ok := parseCardKey(key)
 		if ok && len(row) == sumRowSize {
 			v.sum(key, row, exact)
 			continue
 		}
-		card, err := loyalty.DecodeRow(row, ref)
+		card, err := decodeCard(v, n, n.ref(), row)
 		if !ok || err != nil {
 			v.find("cards", buffer.Epoch{}, 0, "a card can't be read")
 			continue
-		}
-		if v.has(buffer.Keys, tombstoneKey(ref)) {
-			v.find("cards", buffer.Epoch{}, 0, "a card is that of a member who was forgotten")
 		}
 		for i := range card.Open {
 			if id := card.Open[i].ID; id.Terminal == terminal {
@@ -75,6 +81,17 @@ func (v *rowVerifier) cards() {
 		}
 	}
 	v.cardless()
+}
+
+// Get returns a row of the file, or nil.
+func (v *rowVerifier) Get(b buffer.Bucket, key []byte) []byte {
+	for k, row := range v.file.Rows(b, key) {
+		if bytes.Equal(k, key) {
+			return row
+		}
+		break
+	}
+	return nil
 }
 
 // sum looks whether a card of formats 1 and 2 is what its entries come to. Where entries were let go, it may be more.
@@ -128,21 +145,18 @@ func (v *rowVerifier) missing(e loyalty.Entry, ref loyalty.Ref) string {
 			return ""
 		}
 	}
-	key := cardKey(e.Programme, ref)
-	for k, value := range v.file.Rows(buffer.Cards, key) {
-		if !bytes.Equal(k, key) {
-			break
-		}
-		if len(value) == sumRowSize {
-			return ""
-		}
-		row, err := loyalty.DecodeRow(value, ref)
-		if err != nil || row.Erased {
-			return "" // told of already
-		}
-		return notIn(row, e)
+	if v.has(buffer.Cards, sumKey(e.Programme, ref)) {
+		return "" // it has a sum
 	}
-	return "the record's card is not there"
+	value := v.Get(buffer.Cards, cardKey(e.Programme, ref))
+	if value == nil {
+		return "the record's card is not there"
+	}
+	row, err := decodeCard(v, nameOf(ref), ref, value)
+	if err != nil || row.Erased {
+		return "" // told of already
+	}
+	return notIn(row, e)
 }
 
 func notIn(row loyalty.Row, e loyalty.Entry) string {

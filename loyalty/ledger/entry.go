@@ -31,6 +31,7 @@ func (l *Ledger) entry(ctx context.Context, r request, make func(*book, *wire.En
 			answer.Duplicate = known
 			return err
 		}
+		keep(tx, now)
 		b := l.open(tx, tx, in, now)
 		e, err := make(b, answer)
 		if err != nil {

@@ -62,8 +62,7 @@ func (l *Ledger) EraseMember(ctx context.Context, req *wire.EraseMemberRequest) 
 		if refs, err = b.onlyErased(refs); err != nil {
 			return e, err
 		}
-		b.forgetAll(refs, e, traces)
-		return e, nil
+		return e, b.forgetAll(refs, e, traces)
 	})
 }
 
@@ -87,7 +86,8 @@ func (b *book) onlyErased(refs []loyalty.Ref) (erased []loyalty.Ref, err error) 
 
 // forgetAll removes what there is of accounts, and leaves tombstones. by is the entry that erased them, none when it was another
 // terminal's.
-func (b *book) forgetAll(refs []loyalty.Ref, by loyalty.Entry, t traces) {
+func (b *book) forgetAll(refs []loyalty.Ref, by loyalty.Entry, t traces) error {
+	b.seen = nil
 	gone := map[loyalty.Ref]bool{}
 	for _, ref := range refs {
 		if ref == (loyalty.Ref{}) || gone[ref] {
@@ -96,6 +96,7 @@ func (b *book) forgetAll(refs []loyalty.Ref, by loyalty.Entry, t traces) {
 		gone[ref] = true
 		b.tx.Put(buffer.Keys, tombstoneKey(ref), tombstoneRow(ref, by))
 		b.tx.Delete(buffer.Cards, cardKey(b.ID, ref))
+		b.tx.Delete(buffer.Cards, sumKey(b.ID, ref))
 		b.tx.Delete(buffer.Keys, leasesKey(ref))
 	}
 	for _, key := range t.cards {
@@ -111,17 +112,18 @@ func (b *book) forgetAll(refs []loyalty.Ref, by loyalty.Entry, t traces) {
 			b.tx.Keep(buffer.Keys, key, row)
 		}
 	}
+	return b.shred(gone)
 }
 
 // unname takes the names of accounts that are gone out of another row. A payment card that stood for one stands for a
 // tombstone, which is nobody: who links it next is pending as before.
 func (b *book) unname(key []byte, gone map[loyalty.Ref]bool) {
-	_, ref, ok := parseCardKey(key)
+	_, n, ok := parseCardKey(key)
 	value := b.tx.Get(buffer.Cards, key)
-	if !ok || gone[ref] || len(value) <= sumRowSize {
+	if !ok || value == nil || len(value) == sumRowSize {
 		return
 	}
-	row, err := loyalty.DecodeRow(value, ref)
+	row, err := decodeCard(b.tx, n, n.ref(), value)
 	if err != nil {
 		return
 	}
@@ -135,7 +137,7 @@ func (b *book) unname(key []byte, gone map[loyalty.Ref]bool) {
 			e.Account = loyalty.Ref(loyalty.TombstoneOf(e.Account))
 		}
 	}
-	b.tx.Put(buffer.Cards, key, row.Append(nil, ref))
+	b.tx.Put(buffer.Cards, key, encodeCard(b.tx, n, n.ref(), row))
 }
 
 // traces are the keys of rows that name an account beside its own.
@@ -174,11 +176,11 @@ func (t *traces) collect(tx *buffer.ReadTx, refs []loyalty.Ref) error {
 		})
 	}
 	err := tx.Scan(buffer.Cards, nil, func(key, value []byte) error {
-		_, ref, ok := parseCardKey(key)
-		if !ok || len(value) <= sumRowSize {
+		_, n, ok := parseCardKey(key)
+		if !ok || len(value) == sumRowSize {
 			return nil
 		}
-		if row, err := loyalty.DecodeRow(value, ref); err == nil && (slices.Contains(refs, ref) || slices.Contains(refs, row.To) || names(row)) {
+		if row, err := decodeCard(tx, n, n.ref(), value); err == nil && (names(row)) {
 			t.cards = append(t.cards, bytes.Clone(key))
 		}
 		return nil

@@ -5,10 +5,14 @@ import (
 	"crypto/subtle"
 	"encoding/binary"
 	"errors"
+	"math"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/loyalty/entry"
+	"github.com/stampd/stampd/uplink/wire"
 )
 
 // operation scopes an idempotency key. The values reach the disk.
@@ -18,7 +22,6 @@ const (
 	opPayment operation = 'p'
 	opStamp   operation = 's' // an award of formats 1 and 2; opAward has what is known of the entry too
 	opAward   operation = 'a'
-	opRefused operation = 'R' // an award that the rules refused, under its key
 	opRedeem  operation = 'r'
 	opVoid    operation = 'v'
 	opEnrol   operation = 'e'
@@ -76,4 +79,16 @@ func remember(tx *buffer.Tx, op operation, key string, body [sha256.Size]byte, w
 	row = binary.BigEndian.AppendUint64(row, uint64(wallMs))
 	tx.Keep(buffer.Keys, keyRow(op, key), append(row, encoded...))
 	return nil
+}
+
+// keptFor is how long the answer to a key is kept at least, as far as there is room.
+const keptFor = 30 * 24 * time.Hour
+
+// keep says how long what the transaction keeps is wanted.
+func keep(tx *buffer.Tx, now *wire.Clock) {
+	if m := entry.Moment(now); m.Known {
+		tx.KeepUntil(m.UnixMs, m.UnixMs+keptFor.Milliseconds())
+		return
+	}
+	tx.KeepUntil(0, math.MaxInt64)
 }

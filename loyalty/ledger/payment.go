@@ -38,6 +38,7 @@ func (l *Ledger) RecordPayment(ctx context.Context, req *wire.RecordPaymentReque
 			answer.Duplicate = known
 			return err
 		}
+		keep(tx, now)
 		found := l.judge(tx, p, now)
 		if found.any() {
 			// What was found has to be looked at too; most payments have nothing.

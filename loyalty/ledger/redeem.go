@@ -277,7 +277,7 @@ func (b *book) held(key string, ref loyalty.Ref, reward loyalty.Reward) (loyalty
 // madeBy returns the entry that a call on this terminal made.
 func (b *book) madeBy(op operation, key string) (t loyalty.Target, m made, ok bool) {
 	m, ok = parseMade(b.rows.Get(buffer.Keys, keyRow(op, key)))
-	if !ok {
+	if !ok || m.kind == loyalty.KindRejected {
 		return t, m, false
 	}
 	var answer interface {

@@ -21,7 +21,8 @@ const opRules operation = 'g'
 // rules is the version of the programme that is in force.
 type rules struct {
 	loyalty.Programme
-	zone *time.Location // the shop's
+	zone      *time.Location // the shop's
+	olderKeys bool           // the queue has answers to calls of formats 1 and 2
 }
 
 // inForce returns the rules that are in force: the backend's, when it has sent some for the configured programme, else the
@@ -36,6 +37,7 @@ func (l *Ledger) inForce() (rules, error) {
 		if p, ok := l.ours(sent); ok {
 			r = withZone(p)
 		}
+		r.olderKeys = hasOlderKeys(tx)
 		return nil
 	})
 	if err != nil {
@@ -43,6 +45,14 @@ func (l *Ledger) inForce() (rules, error) {
 	}
 	l.current.CompareAndSwap(nil, &r)
 	return r, nil
+}
+
+// errFound ends a scan.
+var errFound = errors.New("found")
+
+// hasOlderKeys reports whether there are answers to calls of formats 1 and 2. None are added any more.
+func hasOlderKeys(tx *buffer.ReadTx) bool {
+	return tx.Scan(buffer.Keys, []byte{byte(opStamp)}, func(_, _ []byte) error { return errFound }) != nil
 }
 
 func (l *Ledger) configured() rules { return withZone(l.Programme) }
@@ -53,7 +63,7 @@ func withZone(p loyalty.Programme) rules {
 	if err != nil {
 		zone = time.UTC
 	}
-	return rules{p, zone}
+	return rules{Programme: p, zone: zone}
 }
 
 // ours returns the version of the configured programme that is among those sent.
@@ -81,12 +91,16 @@ func (l *Ledger) TakeProgrammes(ctx context.Context, m *wire.Programmes) error {
 			return l.refuseDownlink(ctx, "programmes", fmt.Errorf("%w: %s", errProgrammes, cmp.Or(p.GetId(), "one without an id")))
 		}
 	}
+	before, err := l.inForce()
+	if err != nil {
+		return err
+	}
 	row, err := proto.MarshalOptions{Deterministic: true}.Marshal(m)
 	if err != nil {
 		return errProgrammes
 	}
 	err = l.Queue.Update(ctx, func(tx *buffer.Tx) error {
-		if before, _ := parseRules(tx); older(m, before) {
+		if had, _ := parseRules(tx); older(m, had) {
 			return errProgrammes
 		}
 		tx.Put(buffer.Keys, []byte{byte(opRules)}, row)
@@ -102,6 +116,7 @@ func (l *Ledger) TakeProgrammes(ctx context.Context, m *wire.Programmes) error {
 	if p, ok := l.ours(m); ok {
 		r = withZone(p)
 	}
+	r.olderKeys = before.olderKeys
 	l.current.Store(&r)
 	return nil
 }

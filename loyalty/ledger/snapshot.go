@@ -39,6 +39,7 @@ func (l *Ledger) TakeRows(ctx context.Context, m *wire.CardRows) error {
 			for _, key := range drop {
 				b.dropClosed(key)
 			}
+			b.seen = nil
 			p = place{log: log, lease: 0}
 		}
 		s := snapshot{book: b, message: m, held: held}
@@ -54,7 +55,9 @@ func (l *Ledger) TakeRows(ctx context.Context, m *wire.CardRows) error {
 				}
 			}
 		}
-		b.forgetAll(gone, loyalty.Entry{}, traces)
+		if err := b.forgetAll(gone, loyalty.Entry{}, traces); err != nil {
+			return err
+		}
 		p.through = max(p.through, m.GetThrough())
 		tx.Put(buffer.Keys, placeKey(), p.row())
 		return nil
@@ -114,14 +117,13 @@ func (l *Ledger) rowsOfAnotherLog(log [16]byte) (keys [][]byte, err error) {
 
 // dropClosed leaves of a row what the terminal itself put into it and still has.
 func (b *book) dropClosed(key []byte) {
-	_, ref, ok := parseCardKey(key)
+	_, n, ok := parseCardKey(key)
 	row := b.tx.Get(buffer.Cards, key)
-	if !ok || len(row) <= sumRowSize {
+	if !ok || len(row) == sumRowSize {
 		return // what formats 1 and 2 summed up was the terminal's own
 	}
-	old, err := loyalty.DecodeRow(row, ref)
 	var fresh loyalty.Row
-	if err == nil {
+	if old, err := decodeCard(b.tx, n, n.ref(), row); err == nil {
 		for _, e := range old.Open {
 			if e.ID.Terminal == b.l.Terminal {
 				fresh.Apply(e)
@@ -132,7 +134,7 @@ func (b *book) dropClosed(key []byte) {
 		b.tx.Delete(buffer.Cards, key)
 		return
 	}
-	b.tx.Put(buffer.Cards, key, fresh.Append(nil, ref))
+	b.tx.Put(buffer.Cards, key, encodeCard(b.tx, n, n.ref(), fresh))
 }
 
 // snapshot is the rows of one message.
@@ -191,6 +193,7 @@ func (s snapshot) revived(ref loyalty.Ref) bool {
 	for _, m := range s.message.GetMarks() {
 		if [16]byte(m.GetEpoch()) == by.Epoch && m.GetSeq() >= by.Seq {
 			s.tx.Delete(buffer.Keys, tombstoneKey(ref))
+			delete(s.seen, ref)
 			return true
 		}
 	}

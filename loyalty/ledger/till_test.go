@@ -33,6 +33,8 @@ type till struct {
 	trusted bool // the wall clock was checked
 	online  bool
 
+	sealer *pci.Sealer // of the queue; nil: the tests' own
+
 	made []loyalty.Entry // all that it has recorded
 	read map[buffer.Epoch]uint64
 	sent map[buffer.Epoch]uint64 // what the backend has
@@ -55,10 +57,8 @@ func newTill(t testing.TB, name string, programme loyalty.Programme) *till {
 
 func (tl *till) open(programme loyalty.Programme) {
 	tl.t.Helper()
-	keys, err := pci.NewSealer([32]byte{1})
-	if err != nil {
-		tl.t.Fatal(err)
-	}
+	keys := tl.keys()
+	var err error
 	tl.queue, err = buffer.Open(buffer.Options{
 		Path: filepath.Join(tl.dir, "queue.db"), Terminal: tl.name, Keys: keys, MaxSize: 64 << 20, LedgerReserve: 16 << 20,
 		TelemetryMemory: 1 << 20, SpillAfter: time.Hour, Log: zerolog.Nop(),
@@ -80,6 +80,18 @@ func (tl *till) open(programme loyalty.Programme) {
 	if err != nil {
 		tl.t.Fatal(err)
 	}
+}
+
+func (tl *till) keys() *pci.Sealer {
+	tl.t.Helper()
+	if tl.sealer != nil {
+		return tl.sealer
+	}
+	keys, err := pci.NewSealer([32]byte{1})
+	if err != nil {
+		tl.t.Fatal(err)
+	}
+	return keys
 }
 
 // pass lets time go by.
@@ -154,11 +166,7 @@ func (tl *till) verify() {
 	if err := tl.queue.Close(); err != nil {
 		tl.t.Fatal(err)
 	}
-	keys, err := pci.NewSealer([32]byte{1})
-	if err != nil {
-		tl.t.Fatal(err)
-	}
-	f, err := buffer.OpenReadOnly(filepath.Join(tl.dir, "queue.db"), keys)
+	f, err := buffer.OpenReadOnly(filepath.Join(tl.dir, "queue.db"), tl.keys())
 	if err != nil {
 		tl.t.Fatal(err)
 	}

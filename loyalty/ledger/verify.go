@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"github.com/stampd/stampd/buffer"
+	"github.com/stampd/stampd/loyalty"
 	"github.com/stampd/stampd/uplink/wire"
 )
 
@@ -88,11 +89,11 @@ func parseAnswer(key, row []byte) (epoch buffer.Epoch, seq uint64, err error) {
 			return epoch, 0, errKeyRow
 		}
 		told = m.answer
-		switch op {
-		case opAward:
-			answer = new(wire.AwardStampsResponse)
-		case opRefused:
+		switch {
+		case m.kind == loyalty.KindRejected:
 			answer = new(wire.ErrorDetail)
+		case op == opAward:
+			answer = new(wire.AwardStampsResponse)
 		default:
 			answer = new(wire.EntryResponse)
 		}
@@ -140,8 +141,7 @@ func parseEntry(key, row []byte) (card []byte, epoch buffer.Epoch, seq uint64, e
 
 // isCardKey reports whether k is programme ‖ 0 ‖ account.
 func isCardKey(k []byte) bool {
-	_, _, ok := parseCardKey(k)
-	return ok
+	return len(k) > accountSize+1 && bytes.IndexByte(k, 0) == len(k)-accountSize-1
 }
 
 // entries looks at each entry, and at the record that it comes from.
@@ -178,8 +178,9 @@ func (v *rowVerifier) cardless() {
 			continue
 		}
 		last = card
-		_, ref, _ := parseCardKey(card)
-		if !v.has(buffer.Cards, card) && !v.has(buffer.Keys, tombstoneKey(ref)) {
+		ref := loyalty.Ref(card[len(card)-accountSize:])
+		programme := string(card[:len(card)-accountSize-1])
+		if !v.has(buffer.Cards, card) && !v.has(buffer.Cards, cardKey(programme, ref)) && !v.has(buffer.Keys, tombstoneKey(ref)) {
 			v.find("entries", epoch, seq, "the entry's card is not there")
 		}
 	}
