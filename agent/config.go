@@ -49,7 +49,7 @@ type LocalConfig struct {
 type QueueConfig struct {
 	Path            string   `toml:"path" comment:"The queue file. Its directory is created."`
 	KeyFile         string   `toml:"key_file" comment:"The key that records are sealed with: 64 hex digits, mode 0600. Created at the first start."`
-	MaxSize         ByteSize `toml:"max_size" remote:"yes" comment:"How large the file may get, 8MiB to 16GiB. 64MiB holds the payments of weeks offline."`
+	MaxSize         ByteSize `toml:"max_size" remote:"yes" comment:"How large the file may get, 8MiB to 16GiB. 64MiB holds the payments of weeks offline, and the answers to repeated calls for 30 days at least, at up to 1500 calls a day; with less room they go earlier, once the backend has their records."`
 	LedgerReserve   ByteSize `toml:"ledger_reserve" remote:"yes" comment:"The part of max_size that telemetry may not use, 1MiB to three quarters of it: readings never cost a payment its room."`
 	TelemetryMemory ByteSize `toml:"telemetry_memory" remote:"yes" comment:"Memory for readings before they are written, 64KiB to 64MiB. While online nothing gets this far, and no flash is worn."`
 	SpillAfter      Duration `toml:"spill_after" remote:"yes" comment:"How long a reading may wait in memory, 1s to 1h. A power cut takes at most this and telemetry.block_every of readings, or block_every_offline; payments and stamps never."`
