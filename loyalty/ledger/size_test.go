@@ -108,7 +108,7 @@ func (tl *till) used() int64 {
 		tl.t.Fatal(err)
 	}
 	defer f.Close()
-	return int64(f.State().Used)
+	return f.State().Used
 }
 
 // BenchmarkGetCard50k looks up one of 50,000 members.
