@@ -35,7 +35,8 @@ func (l *Ledger) EraseMember(ctx context.Context, req *wire.EraseMemberRequest) 
 	if err != nil {
 		return nil, err
 	}
-	return l.entry(ctx, r, func(b *book, answer *wire.EntryResponse) (e loyalty.Entry, err error) {
+	var gone []loyalty.Ref
+	answer, err := l.entry(ctx, r, func(b *book, answer *wire.EntryResponse) (e loyalty.Entry, err error) {
 		f, err := b.find(w)
 		if err != nil {
 			return e, err
@@ -62,7 +63,32 @@ func (l *Ledger) EraseMember(ctx context.Context, req *wire.EraseMemberRequest) 
 		if refs, err = b.onlyErased(refs); err != nil {
 			return e, err
 		}
+		gone = refs
 		return e, b.forgetAll(refs, e, traces)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return answer, l.sweep(ctx, gone)
+}
+
+// sweep takes accounts that are gone out of rows that were written between the look for traces and the erasure.
+func (l *Ledger) sweep(ctx context.Context, refs []loyalty.Ref) error {
+	if len(refs) == 0 {
+		return nil
+	}
+	var t traces
+	err := l.Queue.View(func(tx *buffer.ReadTx) error { return t.collect(tx, refs) })
+	if err != nil || t.none() {
+		return err
+	}
+	gone := map[loyalty.Ref]bool{}
+	for _, ref := range refs {
+		gone[ref] = true
+	}
+	return l.Queue.Update(ctx, func(tx *buffer.Tx) error {
+		l.open(tx, tx, rules{Programme: l.Programme}, nil).unnameAll(gone, t)
+		return nil
 	})
 }
 
@@ -99,6 +125,12 @@ func (b *book) forgetAll(refs []loyalty.Ref, by loyalty.Entry, t traces) error {
 		b.tx.Delete(buffer.Cards, sumKey(b.ID, ref))
 		b.tx.Delete(buffer.Keys, leasesKey(ref))
 	}
+	b.unnameAll(gone, t)
+	return b.shred(gone)
+}
+
+// unnameAll takes the names of accounts that are gone out of all rows that have them.
+func (b *book) unnameAll(gone map[loyalty.Ref]bool, t traces) {
 	for _, key := range t.cards {
 		b.unname(key, gone)
 	}
@@ -112,7 +144,6 @@ func (b *book) forgetAll(refs []loyalty.Ref, by loyalty.Entry, t traces) error {
 			b.tx.Keep(buffer.Keys, key, row)
 		}
 	}
-	return b.shred(gone)
 }
 
 // unname takes the names of accounts that are gone out of another row. A payment card that stood for one stands for a
@@ -142,6 +173,8 @@ func (b *book) unname(key []byte, gone map[loyalty.Ref]bool) {
 
 // traces are the keys of rows that name an account beside its own.
 type traces struct{ cards, entries, keys [][]byte }
+
+func (t *traces) none() bool { return len(t.cards)+len(t.entries)+len(t.keys) == 0 }
 
 // traces looks through all rows for what names somebody.
 func (l *Ledger) traces(w who) (t traces, err error) {
